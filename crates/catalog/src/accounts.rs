@@ -1,0 +1,199 @@
+//! People, their sessions, and camera accounts.
+
+use async_trait::async_trait;
+use camtrail_model::{
+    Millis,
+    ports::{Accounts, AccountsError, CatalogError, FtpAccount, Role, SessionRow, User},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{SqliteCatalog, db::from_sqlite};
+
+const USER_COLUMNS: &str = "name, password_hash, role, disabled";
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let role: String = row.get(2)?;
+    Ok(User {
+        name: row.get(0)?,
+        password_hash: row.get(1)?,
+        // What isn't known grants the least.
+        role: Role::parse(&role).unwrap_or(Role::Viewer),
+        disabled: row.get(3)?,
+    })
+}
+
+fn put_user(db: &Connection, user: &User) -> rusqlite::Result<()> {
+    let before: Option<(String, bool)> = db
+        .query_row("SELECT password_hash, disabled FROM users WHERE name = ?1", [&user.name], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    db.execute(
+        "INSERT INTO users (name, password_hash, role, disabled) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (name) DO UPDATE SET password_hash = ?2, role = ?3, disabled = ?4",
+        params![user.name, user.password_hash, user.role.as_str(), user.disabled],
+    )?;
+    if before.is_some_and(|(hash, _)| hash != user.password_hash) || user.disabled {
+        db.execute("DELETE FROM sessions WHERE user = ?1", [&user.name])?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Accounts for SqliteCatalog {
+    async fn user(&self, name: &str) -> Result<Option<User>, AccountsError> {
+        let name = name.to_owned();
+        self.db
+            .read(move |db| {
+                db.query_row(&format!("SELECT {USER_COLUMNS} FROM users WHERE name = ?1"), [name], user)
+                    .optional()
+                    .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn users(&self) -> Result<Vec<User>, AccountsError> {
+        self.db
+            .read(|db| {
+                let sql = format!("SELECT {USER_COLUMNS} FROM users ORDER BY name");
+                let mut statement = db.prepare(&sql).map_err(from_sqlite)?;
+                statement.query_map([], user).and_then(Iterator::collect).map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn put_user(&self, user: &User) -> Result<(), AccountsError> {
+        let user = user.clone();
+        self.db.write(move |db| put_user(db, &user).map_err(from_sqlite)).await
+    }
+
+    async fn ftp_accounts(&self) -> Result<Vec<FtpAccount>, AccountsError> {
+        self.db
+            .read(|db| {
+                let sql = "SELECT user, password_hash, camera FROM ftp_accounts ORDER BY user";
+                let mut statement = db.prepare(sql).map_err(from_sqlite)?;
+                statement
+                    .query_map([], |row| {
+                        Ok(FtpAccount { user: row.get(0)?, password_hash: row.get(1)?, camera: row.get(2)? })
+                    })
+                    .and_then(Iterator::collect)
+                    .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn put_ftp_account(&self, account: &FtpAccount) -> Result<(), AccountsError> {
+        let account = account.clone();
+        self.db
+            .write(move |db| {
+                db.execute(
+                    "INSERT INTO ftp_accounts (user, password_hash, camera) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (user) DO UPDATE SET password_hash = ?2, camera = ?3",
+                    params![account.user, account.password_hash, account.camera],
+                )
+                .map(|_| ())
+                .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn begin_session(&self, session: &SessionRow) -> Result<(), AccountsError> {
+        let session = session.clone();
+        self.db
+            .write(move |db| {
+                db.execute("DELETE FROM sessions WHERE expires_at <= ?1", [session.created_at.0])
+                    .and_then(|_| {
+                        db.execute(
+                            "INSERT INTO sessions (token_sha256, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                            params![session.token_sha256, session.user, session.created_at.0, session.expires_at.0],
+                        )
+                    })
+                    .map(|_| ())
+                    .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn session_user(&self, token_sha256: &[u8; 32], now: Millis) -> Result<Option<User>, AccountsError> {
+        let token = *token_sha256;
+        self.db
+            .read(move |db| {
+                db.prepare_cached(
+                    "SELECT name, password_hash, role, disabled FROM sessions JOIN users ON name = user \
+                     WHERE token_sha256 = ?1 AND expires_at > ?2 AND NOT disabled",
+                )
+                .and_then(|mut statement| statement.query_row(params![token, now.0], user).optional())
+                .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn end_session(&self, token_sha256: &[u8; 32]) -> Result<(), AccountsError> {
+        let token = *token_sha256;
+        self.db
+            .write(move |db| {
+                db.execute("DELETE FROM sessions WHERE token_sha256 = ?1", [token]).map(|_| ()).map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, AccountsError> {
+        let (name, fresh) = (name.to_owned(), fresh.to_vec());
+        self.db
+            .write(move |db| {
+                db.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES (?1, ?2)", params![name, fresh])
+                    .and_then(|_| db.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0)))
+                    .map_err(from_sqlite)
+            })
+            .await
+    }
+}
+
+/// The port shares the catalog's error; this line keeps the two names in step.
+const _: fn(CatalogError) -> AccountsError = |error| error;
+
+#[cfg(test)]
+mod tests {
+    use camtrail_model::ObjectBase;
+
+    use super::*;
+
+    fn admin() -> User {
+        User { name: "admin".to_owned(), password_hash: "h1".to_owned(), role: Role::Admin, disabled: false }
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_with_its_time_its_password_or_its_user() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
+        catalog.put_user(&admin()).await.unwrap();
+        let begin = |token: u8| SessionRow {
+            token_sha256: [token; 32],
+            user: "admin".to_owned(),
+            created_at: Millis(10),
+            expires_at: Millis(100),
+        };
+        let user_of = async |token: u8, now: i64| catalog.session_user(&[token; 32], Millis(now)).await.unwrap();
+        catalog.begin_session(&begin(1)).await.unwrap();
+        assert_eq!(user_of(1, 99).await, Some(admin()));
+        assert_eq!(user_of(1, 100).await, None, "its time is over");
+        assert_eq!(user_of(2, 50).await, None, "another token");
+        catalog.put_user(&User { password_hash: "h2".to_owned(), ..admin() }).await.unwrap();
+        assert_eq!(user_of(1, 50).await, None, "another password");
+        catalog.begin_session(&begin(3)).await.unwrap();
+        catalog.put_user(&User { password_hash: "h2".to_owned(), disabled: true, ..admin() }).await.unwrap();
+        assert_eq!(user_of(3, 50).await, None, "a disabled user");
+        catalog.put_user(&User { password_hash: "h2".to_owned(), ..admin() }).await.unwrap();
+        catalog.begin_session(&begin(4)).await.unwrap();
+        catalog.end_session(&[4; 32]).await.unwrap();
+        assert_eq!(user_of(4, 50).await, None, "signed out");
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
+        assert_eq!(catalog.secret("media", b"one").await.unwrap(), b"one");
+        assert_eq!(catalog.secret("media", b"two").await.unwrap(), b"one");
+    }
+}

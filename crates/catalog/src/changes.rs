@@ -1,0 +1,61 @@
+//! The sequence of changes, bounded: a client that was away longer loads afresh.
+
+use camtrail_model::{Change, ChangeKind, ChangeSeq, Changes, EventId, ObjectBase, ports::CatalogError};
+use rusqlite::{Connection, params};
+
+use crate::{db::from_sqlite, events, row};
+
+/// How many changes are kept, about.
+const KEPT: i64 = 50_000;
+/// Old changes go in strides, not one by one.
+const TRIM_STRIDE: i64 = 1_000;
+
+const KINDS: [ChangeKind; 3] = [ChangeKind::New, ChangeKind::Changed, ChangeKind::Removed];
+
+/// Notes a change, in the same transaction as the change itself.
+pub(crate) fn note(db: &Connection, what: ChangeKind, id: &EventId) -> Result<(), CatalogError> {
+    db.prepare_cached("INSERT INTO changes (what, event_ts, fraction, kind, camera) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .and_then(|mut statement| {
+            statement.execute(params![what as u8, id.event_ts.0, id.fraction, id.kind as u8, id.camera.as_str()])
+        })
+        .map_err(from_sqlite)?;
+    let seq = db.last_insert_rowid();
+    if seq % TRIM_STRIDE == 0 {
+        db.execute("DELETE FROM changes WHERE seq <= ?1", [seq - KEPT]).map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn latest(db: &Connection) -> Result<ChangeSeq, CatalogError> {
+    let newest: Option<i64> =
+        db.query_row("SELECT max(seq) FROM changes", [], |row| row.get(0)).map_err(from_sqlite)?;
+    Ok(newest.unwrap_or(0).unsigned_abs())
+}
+
+pub(crate) fn after(db: &Connection, base: &ObjectBase, after: ChangeSeq, limit: usize) -> Result<Changes, CatalogError> {
+    let oldest: Option<i64> =
+        db.query_row("SELECT min(seq) FROM changes", [], |row| row.get(0)).map_err(from_sqlite)?;
+    // A place that this catalog never gave (another data dir's, or a forged one) is a gap, too.
+    let gap = oldest.is_some_and(|oldest| after.saturating_add(1) < oldest.unsigned_abs()) || after > latest(db)?;
+    let mut statement = db
+        .prepare_cached(
+            "SELECT seq, what, event_ts, fraction, kind, camera FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )
+        .map_err(from_sqlite)?;
+    let rows = statement
+        .query_map(params![i64::try_from(after).unwrap_or(i64::MAX), limit as i64], |row| {
+            let camera: String = row.get(5)?;
+            let id = row::id(row.get(2)?, row.get(3)?, row.get(4)?, &camera);
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, u8>(1)?, id))
+        })
+        .map_err(from_sqlite)?;
+    let mut items = Vec::new();
+    for row in rows {
+        let (seq, what, id) = row.map_err(from_sqlite)?;
+        let id = id?;
+        let kind = *KINDS.get(usize::from(what)).ok_or_else(|| CatalogError::Corrupt(format!("change {what}")))?;
+        let record = events::by_id(db, base, &id)?;
+        items.push(Change { seq, kind, id, record });
+    }
+    Ok(Changes { items, gap })
+}

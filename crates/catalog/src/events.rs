@@ -1,0 +1,234 @@
+//! One event at a time: record, remove, complete, find; and the cameras that they sum up to.
+
+use camtrail_model::{
+    CameraName, CatalogRecord, ChangeKind, EventId, MediaManifest, Millis, ObjectBase, ObjectKey,
+    ports::{Attached, CameraNote, CameraSummary, CatalogError, Recorded, TestUpload},
+};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use crate::{changes, db::from_sqlite, row};
+
+type Outcome<T> = Result<T, CatalogError>;
+
+/// What is compared to tell a redelivery from new content.
+struct Present {
+    row_id: i64,
+    id: EventId,
+    sha256: Option<String>,
+    size: i64,
+}
+
+fn present(db: &Connection, key: &ObjectKey) -> Outcome<Option<Present>> {
+    let found = db
+        .prepare_cached("SELECT row_id, event_ts, fraction, kind, camera, sha256, size FROM events WHERE object_key = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([key.as_str()], |row| {
+                    let camera: String = row.get(4)?;
+                    let id = row::id(row.get(1)?, row.get(2)?, row.get(3)?, &camera);
+                    Ok(id.map(|id| (id, row.get(0), row.get(5), row.get(6))))
+                })
+                .optional()
+        })
+        .map_err(from_sqlite)?;
+    let Some(found) = found else { return Ok(None) };
+    let (id, row_id, sha256, size) = found?;
+    Ok(Some(Present {
+        row_id: row_id.map_err(from_sqlite)?,
+        id,
+        sha256: sha256.map_err(from_sqlite)?,
+        size: size.map_err(from_sqlite)?,
+    }))
+}
+
+pub(crate) fn record(db: &Connection, record: &CatalogRecord) -> Outcome<Recorded> {
+    let sha256 = record.metadata.sha256.map(|digest| digest.to_string());
+    match present(db, &record.object_key)? {
+        Some(there) if there.sha256 == sha256 && there.size == record.size as i64 => Ok(Recorded::AlreadyPresent),
+        Some(there) => {
+            replace(db, record, &there)?;
+            Ok(Recorded::Replaced)
+        }
+        None => {
+            insert(db, record)?;
+            changes::note(db, ChangeKind::New, &record.id())?;
+            Ok(Recorded::Inserted)
+        }
+    }
+}
+
+/// New content under a recorded key. What a person decided stays; what was derived of the old bytes goes.
+fn replace(db: &Connection, record: &CatalogRecord, there: &Present) -> Outcome<()> {
+    let (protected, note): (bool, Option<String>) = db
+        .query_row("SELECT protected, note FROM events WHERE row_id = ?1", [there.row_id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .map_err(from_sqlite)?;
+    delete(db, there.row_id, &there.id)?;
+    insert(db, &CatalogRecord { protected, note, ..record.clone() })?;
+    if there.id == record.id() {
+        changes::note(db, ChangeKind::Changed, &there.id)
+    } else {
+        changes::note(db, ChangeKind::Removed, &there.id)?;
+        changes::note(db, ChangeKind::New, &record.id())
+    }
+}
+
+fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
+    let (metadata, id) = (&record.metadata, record.id());
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO events (event_ts, fraction, kind, camera, object_key, capture_date, size, offset_s, \
+             time_source, clock_error_ms, received_at, stored_at, sha256, original_sha256, original_size, \
+             original_name, complete, content_type, duration_ms, width, height, video_codec, poster, playable_copy, \
+             protected, note) VALUES (:event_ts, :fraction, :kind, :camera, :object_key, :capture_date, :size, \
+             :offset_s, :time_source, :clock_error_ms, :received_at, :stored_at, :sha256, :original_sha256, \
+             :original_size, :original_name, :complete, :content_type, :duration_ms, :width, :height, :video_codec, \
+             :poster, :playable_copy, :protected, :note)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":event_ts": id.event_ts.0,
+                ":fraction": id.fraction,
+                ":kind": id.kind as u8,
+                ":camera": id.camera.as_str(),
+                ":object_key": record.object_key.as_str(),
+                ":capture_date": record.object_key.date().to_string(),
+                ":size": record.size as i64,
+                ":offset_s": metadata.time.offset_s,
+                ":time_source": metadata.time.source.as_str(),
+                ":clock_error_ms": metadata.time.clock_error_ms,
+                ":received_at": metadata.received_at.0,
+                ":stored_at": metadata.stored_at.0,
+                ":sha256": metadata.sha256.map(|digest| digest.to_string()),
+                ":original_sha256": metadata.original_sha256.map(|digest| digest.to_string()),
+                ":original_size": metadata.original_size as i64,
+                ":original_name": metadata.original_name,
+                ":complete": metadata.complete,
+                ":content_type": metadata.content_type,
+                ":duration_ms": metadata.duration_ms.map(|ms| ms as i64),
+                ":width": metadata.width,
+                ":height": metadata.height,
+                ":video_codec": metadata.video_codec,
+                ":poster": record.poster,
+                ":playable_copy": record.playable_copy,
+                ":protected": record.protected,
+                ":note": record.note,
+            })
+        });
+    match inserted {
+        Ok(_) => {}
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            return Err(CatalogError::IdTaken { key: record.object_key.to_string() });
+        }
+        Err(error) => return Err(from_sqlite(error)),
+    }
+    db.prepare_cached(
+        "INSERT INTO cameras (name, events, last_seen_at, clock_error_ms) VALUES (?1, 1, ?2, ?3) \
+         ON CONFLICT (name) DO UPDATE SET events = events + 1, \
+         clock_error_ms = CASE WHEN ?2 >= coalesce(last_seen_at, ?2) THEN ?3 ELSE clock_error_ms END, \
+         last_seen_at = max(coalesce(last_seen_at, ?2), ?2)",
+    )
+    .and_then(|mut s| s.execute(params![id.camera.as_str(), metadata.received_at.0, metadata.time.clock_error_ms]))
+    .map_err(from_sqlite)?;
+    Ok(())
+}
+
+fn delete(db: &Connection, row_id: i64, id: &EventId) -> Outcome<()> {
+    db.prepare_cached("DELETE FROM events WHERE row_id = ?1")
+        .and_then(|mut statement| statement.execute([row_id]))
+        .and_then(|_| db.prepare_cached("UPDATE cameras SET events = events - 1 WHERE name = ?1"))
+        .and_then(|mut statement| statement.execute([id.camera.as_str()]))
+        .map_err(from_sqlite)?;
+    Ok(())
+}
+
+pub(crate) fn remove(db: &Connection, key: &ObjectKey) -> Outcome<bool> {
+    let Some(there) = present(db, key)? else { return Ok(false) };
+    delete(db, there.row_id, &there.id)?;
+    changes::note(db, ChangeKind::Removed, &there.id)?;
+    Ok(true)
+}
+
+pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaManifest) -> Outcome<Attached> {
+    let Some(there) = present(db, key)? else { return Ok(Attached::NoRecord) };
+    if there.sha256.is_some_and(|sha256| sha256 != manifest.sha256.to_string()) {
+        return Ok(Attached::Unchanged);
+    }
+    let changed = db
+        .prepare_cached(
+            "UPDATE events SET poster = ?2, playable_copy = ?3 \
+             WHERE row_id = ?1 AND (poster <> ?2 OR playable_copy <> ?3)",
+        )
+        .and_then(|mut statement| statement.execute(params![there.row_id, manifest.poster, manifest.playable]))
+        .map_err(from_sqlite)?;
+    if changed == 0 {
+        return Ok(Attached::Unchanged);
+    }
+    changes::note(db, ChangeKind::Changed, &there.id)?;
+    Ok(Attached::Updated)
+}
+
+pub(crate) fn by_id(db: &Connection, base: &ObjectBase, id: &EventId) -> Outcome<Option<CatalogRecord>> {
+    let sql = format!(
+        "SELECT {} FROM events WHERE kind = ?1 AND event_ts = ?2 AND fraction = ?3 AND camera = ?4",
+        row::COLUMNS
+    );
+    db.prepare_cached(&sql)
+        .and_then(|mut statement| {
+            statement
+                .query_row(params![id.kind as u8, id.event_ts.0, id.fraction, id.camera.as_str()], |r| row::record(base, r))
+                .optional()
+        })
+        .map_err(from_sqlite)?
+        .transpose()
+}
+
+pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNote) -> Outcome<()> {
+    let (CameraNote::Test(upload) | CameraNote::Sidecar(upload)) = note;
+    let is_test = matches!(note, CameraNote::Test(_));
+    db.execute(
+        "INSERT INTO cameras (name, last_seen_at) VALUES (?1, ?2) \
+         ON CONFLICT (name) DO UPDATE SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2)",
+        params![camera.as_str(), upload.at.0],
+    )
+    .map_err(from_sqlite)?;
+    if is_test {
+        db.execute(
+            "UPDATE cameras SET test_name = ?2, test_size = ?3, test_at = ?4 WHERE name = ?1",
+            params![camera.as_str(), upload.name, upload.size as i64, upload.at.0],
+        )
+        .map_err(from_sqlite)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn cameras(db: &Connection) -> Outcome<Vec<CameraSummary>> {
+    let sql = "SELECT name, events, last_seen_at, clock_error_ms, test_name, test_size, test_at, \
+               (SELECT max(newest) FROM (SELECT max(event_ts) AS newest FROM events WHERE camera = name AND kind = 0 \
+                UNION ALL SELECT max(event_ts) FROM events WHERE camera = name AND kind = 1)) \
+               FROM cameras ORDER BY name";
+    let mut statement = db.prepare_cached(sql).map_err(from_sqlite)?;
+    let rows = statement
+        .query_map([], |row| {
+            let test: Option<String> = row.get(4)?;
+            let last_test = match test {
+                Some(name) => Some(TestUpload {
+                    name,
+                    size: row.get::<_, i64>(5)?.unsigned_abs(),
+                    at: Millis(row.get(6)?),
+                }),
+                None => None,
+            };
+            Ok((row.get::<_, String>(0)?, CameraSummary {
+                name: CameraName::from_folder(&row.get::<_, String>(0)?),
+                events: row.get::<_, i64>(1)?.unsigned_abs(),
+                last_seen_at: row.get::<_, Option<i64>>(2)?.map(Millis),
+                last_event_ts: row.get::<_, Option<i64>>(7)?.map(Millis),
+                clock_error_ms: row.get(3)?,
+                last_test,
+            }))
+        })
+        .map_err(from_sqlite)?;
+    rows.map(|row| row.map(|(_, summary)| summary).map_err(from_sqlite)).collect()
+}

@@ -1,0 +1,24 @@
+//! The stored format, version by version. A version that was released is never edited; the next one is added.
+
+use rusqlite::Connection;
+
+/// `catalog.db`.
+pub(crate) const CATALOG: &[&str] = &[include_str!("sql/catalog-1.sql")];
+/// `ledger.db`.
+pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql")];
+
+/// Brings the database to the newest version in one transaction; returns the version that it then has, which
+/// is larger than the number of migrations where a later program wrote it (then nothing is touched).
+pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<usize> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version = transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? as usize;
+    if version >= migrations.len() {
+        return Ok(version);
+    }
+    for migration in &migrations[version..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
+    transaction.commit()?;
+    Ok(migrations.len())
+}

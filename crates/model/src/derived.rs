@@ -1,0 +1,102 @@
+//! Where derived objects live: posters, playable copies, small renditions, and the local store's sidecars.
+//!
+//! Everything derived stands under `derived/`, keyed by the *whole* original key, so that two cameras in one
+//! second never get each other's picture (NEVER-7) and no derived object can be taken for a capture.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::object_key::ObjectKey;
+
+/// The folder, beside every object base, in which derived objects live.
+pub const DERIVED_PREFIX: &str = "derived/";
+
+/// What can be derived from a capture, by file name under `derived/{key}/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DerivedFiles {
+    /// A picture that stands for the capture in lists.
+    Poster,
+    /// A copy that browsers play, made after the original was stored as it came.
+    Playable,
+    /// Which derived objects exist and what is known of the media; written last.
+    Manifest,
+    /// The object's user metadata, where the store can't keep it itself (the local directory).
+    Sidecar,
+}
+
+impl DerivedFiles {
+    /// Every file that may exist beside a capture: what removal must take along.
+    pub const ALL: [Self; 4] = [Self::Poster, Self::Playable, Self::Manifest, Self::Sidecar];
+
+    /// The file's name.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Poster => "poster.jpg",
+            Self::Playable => "playable.mp4",
+            Self::Manifest => "media.json",
+            Self::Sidecar => "object.json",
+        }
+    }
+
+    /// The media type that it is served with.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Poster => "image/jpeg",
+            Self::Playable => "video/mp4",
+            Self::Manifest | Self::Sidecar => "application/json",
+        }
+    }
+}
+
+/// The key of a derived object: `derived/{original key}/{file}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DerivedKey(String);
+
+impl DerivedKey {
+    /// The key of `file` beside `original`.
+    pub fn new(original: &ObjectKey, file: DerivedFiles) -> Self {
+        Self(format!("{DERIVED_PREFIX}{original}/{}", file.file_name()))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `derived/{key}/media.json`: what was derived, written after the derived objects themselves.
+///
+/// It completes a record that exists and never makes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaManifest {
+    /// The format's version; 1.
+    pub version: u32,
+    /// The SHA-256 of the object that this was derived from: a manifest of replaced content is ignored.
+    pub sha256: crate::time::Digest,
+    /// Whether `poster.jpg` exists.
+    pub poster: bool,
+    /// The poster's width in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster_width: Option<u32>,
+    /// The poster's height in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster_height: Option<u32>,
+    /// Whether `playable.mp4` exists.
+    #[serde(default)]
+    pub playable: bool,
+    /// Why there is no poster, in words for a person, where making one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl MediaManifest {
+    /// The version that this code writes.
+    pub const VERSION: u32 = 1;
+}

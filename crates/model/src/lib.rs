@@ -1,0 +1,32 @@
+//! The words of Camtrail: types, time, object keys, the camera-name grammar and the ports between stages.
+//!
+//! Owns what two stages must agree on. Promises: no I/O, no clock of its own, everything parsed once at the
+//! edge and typed from there on. Refuses: any dependency on a database, an object store, HTTP or FTP.
+
+pub mod camera;
+pub mod capture;
+pub mod derived;
+pub mod event;
+pub mod live;
+pub mod media;
+pub mod metadata;
+pub mod names;
+pub mod object_key;
+pub mod page;
+pub mod ports;
+pub mod sniff;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod text;
+pub mod time;
+
+pub use camera::{CameraName, CameraNameError};
+pub use capture::{CaptureKind, CaptureTime, TimeSource};
+pub use derived::{DerivedFiles, DerivedKey, MediaManifest};
+pub use event::{CatalogRecord, EventId};
+pub use live::{Change, ChangeKind, ChangeSeq, Changes};
+pub use media::{Completeness, Container, MediaFacts, MediaSource};
+pub use metadata::{MetadataError, ObjectMetadata};
+pub use object_key::{FileName, KeyVerdict, ObjectBase, ObjectKey, SkipReason};
+pub use page::{EventQuery, Order, Page, PageSize, Position};
+pub use time::{Digest, Millis};

@@ -1,0 +1,92 @@
+//! People and camera accounts, and people's sessions.
+
+use async_trait::async_trait;
+
+use crate::{ports::CatalogError, time::Millis};
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Sees everything, changes nothing but their own review state.
+    Viewer,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// `viewer` or `admin`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Viewer, Self::Admin].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// A person who signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name that they type; unique, case counts.
+    pub name: String,
+    /// Argon2id in PHC string form.
+    pub password_hash: String,
+    /// What they may do.
+    pub role: Role,
+    /// A disabled user has no sessions and gets none.
+    pub disabled: bool,
+}
+
+/// An FTP account that was made at the first start or by command (not by configuration).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FtpAccount {
+    /// The login name.
+    pub user: String,
+    /// Argon2id in PHC string form.
+    pub password_hash: String,
+    /// A camera's name, or `*`: the first folder of the path names the camera.
+    pub camera: String,
+}
+
+/// A signed-in browser. The token itself is never stored, only its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// SHA-256 of the token.
+    pub token_sha256: [u8; 32],
+    /// Whose it is.
+    pub user: String,
+    /// When it began.
+    pub created_at: Millis,
+    /// When it ends by itself.
+    pub expires_at: Millis,
+}
+
+/// The same failures as the catalog's: they share a database in every shape.
+pub type AccountsError = CatalogError;
+
+/// Users, camera accounts and sessions. Every call is durable when Ok.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// One user.
+    async fn user(&self, name: &str) -> Result<Option<User>, AccountsError>;
+    /// All users, by name.
+    async fn users(&self) -> Result<Vec<User>, AccountsError>;
+    /// Makes or replaces a user; with `disabled` or another password, their sessions end in the same step.
+    async fn put_user(&self, user: &User) -> Result<(), AccountsError>;
+    /// All FTP accounts made here, by user.
+    async fn ftp_accounts(&self) -> Result<Vec<FtpAccount>, AccountsError>;
+    /// Makes or replaces an FTP account.
+    async fn put_ftp_account(&self, account: &FtpAccount) -> Result<(), AccountsError>;
+    /// Begins a session.
+    async fn begin_session(&self, session: &SessionRow) -> Result<(), AccountsError>;
+    /// The user of a session that is neither ended nor expired at `now`, if they aren't disabled.
+    async fn session_user(&self, token_sha256: &[u8; 32], now: Millis) -> Result<Option<User>, AccountsError>;
+    /// Ends a session, at once and everywhere; Ok also where there was none.
+    async fn end_session(&self, token_sha256: &[u8; 32]) -> Result<(), AccountsError>;
+    /// A secret of `bytes` random bytes under `name`, made at the first call and the same ever after.
+    async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, AccountsError>;
+}

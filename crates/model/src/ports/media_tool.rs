@@ -1,0 +1,62 @@
+//! Media work on local files: probing, remuxing, posters.
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::media::{MediaFacts, MediaSource};
+
+/// Why media work failed. It never costs an event its record (NEVER-6).
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The tool isn't installed.
+    #[error("{0}")]
+    Missing(String),
+    /// It took longer than it may.
+    #[error("took longer than {} ms", limit.as_millis())]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It can't make anything of this file; trying again won't help.
+    #[error("{0}")]
+    Unusable(String),
+    /// The machine failed it (disk, memory, processes): a retry may help.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl MediaError {
+    /// Whether the same call may succeed later.
+    pub fn may_retry(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::TimedOut { .. })
+    }
+}
+
+/// A poster that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poster {
+    /// JPEG bytes, 10 to 20 kB as a rule.
+    pub jpeg: Vec<u8>,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+/// ffmpeg, or none.
+#[async_trait]
+pub trait MediaTool: Send + Sync {
+    /// What is missing, in one line for a person; `None` where everything is there.
+    fn problem(&self) -> Option<String>;
+
+    /// Finds out what `source` is: by its content, without decoding all of it.
+    async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError>;
+
+    /// Writes a fast-start MP4 with the same encoded video to `dest` (which must not exist), in at most
+    /// `limit`. Ok: `dest` is whole and durable. Otherwise `dest` doesn't exist.
+    async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError>;
+
+    /// Makes a poster of a clip or still.
+    async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError>;
+}

@@ -1,0 +1,72 @@
+//! The object store: a local directory, or S3 and its kin.
+
+use std::{collections::BTreeMap, path::Path};
+
+use async_trait::async_trait;
+
+/// When a put may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutWhen {
+    /// Only where there is no object yet.
+    Absent,
+    /// Whatever is there.
+    Always,
+}
+
+/// What a put did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object is durable under this key.
+    Stored,
+    /// [`PutWhen::Absent`] found an object; nothing was changed.
+    Exists,
+}
+
+/// What the store knows of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The user metadata that was put with it; empty where there was none.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Why the store refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No room. Retried, with an alert.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// Out of reach, busy or broken for now. Retried.
+    #[error("the store can't be reached: {0}")]
+    Unavailable(String),
+    /// Not allowed, or misconfigured: retrying alone won't help.
+    #[error("the store refused: {0}")]
+    Refused(String),
+}
+
+/// Objects by key. Keys are `/`-joined text made by [`crate::ObjectKey`] and [`crate::DerivedKey`].
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// Puts the file at `source` (already durable, never changed afterwards) under `key`, whole or not at
+    /// all. Ok: it survives a power cut, with its metadata.
+    async fn put_file(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError>;
+
+    /// Puts a small object (a manifest, a poster), replacing what is there. Ok: durable.
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Looks without reading. `None`: not there.
+    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError>;
+
+    /// Reads a small object, at most `max_bytes`; `None`: not there.
+    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Removes an object; Ok also where there was none.
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+}

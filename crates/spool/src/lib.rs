@@ -1,0 +1,203 @@
+//! The spool: the durable queue on disk between a camera's upload and the store.
+//!
+//! Owns `DATA_DIR/spool`. Promises: what [`SpoolWriter::commit`] said Ok to survives SIGKILL and power cut, is
+//! listed by [`Spool::entries`] until [`Spool::remove`], and is never changed meanwhile. An upload that the
+//! process died under comes back at the next start as a cut one. Refuses: more than `max_bytes`.
+//!
+//! Files of one upload (docs/design/spool.md):
+//!
+//! | file | is |
+//! |---|---|
+//! | `ID.open` | who sends what, while the upload is under way; never trusted for anything but a cut upload |
+//! | `ID.data` | the bytes, as received |
+//! | `ID.json` | the header: its presence *is* the entry |
+
+mod entry;
+mod error;
+mod recovery;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use camtrail_durable::DirSync;
+use camtrail_model::Millis;
+use tokio::sync::Notify;
+
+pub use entry::{EntryId, SpoolEntry, TransferEnd, UploadStart};
+pub use error::SpoolError;
+pub use recovery::Recovery;
+pub use writer::SpoolWriter;
+
+/// Bounds of a spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolConfig {
+    /// All bytes in the spool, uploads under way included. Above it, uploads are refused with `452`.
+    pub max_bytes: u64,
+}
+
+/// How full a spool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Entries that wait to be shipped.
+    pub entries: u64,
+    /// Their bytes and those of uploads under way.
+    pub bytes: u64,
+    /// When the oldest entry was received.
+    pub oldest: Option<Millis>,
+}
+
+/// The spool. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    dir: PathBuf,
+    config: SpoolConfig,
+    sync: DirSync,
+    entries: Mutex<BTreeMap<EntryId, Arc<SpoolEntry>>>,
+    bytes: AtomicU64,
+    counter: AtomicU32,
+    committed: Notify,
+}
+
+impl Spool {
+    /// Opens (or makes) the spool at `dir` and recovers what an earlier process left. Blocks.
+    pub fn open(dir: &Path, config: SpoolConfig) -> Result<(Self, Recovery), SpoolError> {
+        camtrail_durable::create_dirs(dir)?;
+        let inner = Inner {
+            dir: dir.to_owned(),
+            config,
+            sync: DirSync::new(dir),
+            entries: Mutex::default(),
+            bytes: AtomicU64::new(0),
+            counter: AtomicU32::new(0),
+            committed: Notify::new(),
+        };
+        let spool = Self { inner: Arc::new(inner) };
+        let recovery = recovery::recover(&spool)?;
+        Ok((spool, recovery))
+    }
+
+    /// Begins an upload. Nothing is promised for it before [`SpoolWriter::commit`].
+    pub fn begin(&self, start: UploadStart) -> Result<SpoolWriter, SpoolError> {
+        if self.inner.bytes.load(Ordering::Relaxed) >= self.inner.config.max_bytes {
+            return Err(self.full());
+        }
+        SpoolWriter::create(self.clone(), start)
+    }
+
+    /// A copy of all entries, oldest upload first.
+    pub fn entries(&self) -> Vec<Arc<SpoolEntry>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// One entry.
+    pub fn entry(&self, id: &EntryId) -> Option<Arc<SpoolEntry>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Where an entry's bytes are.
+    pub fn data_path(&self, id: &EntryId) -> PathBuf {
+        self.path(id, "data")
+    }
+
+    /// A place for files made from an entry while it is shipped; removed with it, and at every start.
+    pub fn work_path(&self, id: &EntryId, extension: &str) -> PathBuf {
+        self.path(id, &format!("work.{extension}"))
+    }
+
+    /// Changes an entry's header (a camera renamed its file). Atomic and durable. Blocks.
+    pub fn update(&self, entry: SpoolEntry) -> Result<(), SpoolError> {
+        self.write_header(&entry)?;
+        self.lock().insert(entry.id.clone(), Arc::new(entry));
+        self.inner.committed.notify_one();
+        Ok(())
+    }
+
+    /// Forgets an entry: only after the store and the arrival step said Ok. Blocks. Not synced: an entry that a
+    /// power cut brings back is shipped again, which changes nothing.
+    pub fn remove(&self, id: &EntryId) -> Result<(), SpoolError> {
+        let Some(entry) = self.lock().remove(id) else { return Ok(()) };
+        // The header first: bytes without a header are garbage, a header without bytes is an entry lost.
+        remove_if_there(&self.path(id, "json"))?;
+        remove_if_there(&self.path(id, "data"))?;
+        remove_if_there(&self.work_path(id, "mp4"))?;
+        self.release(entry.size);
+        Ok(())
+    }
+
+    /// How full it is.
+    pub fn usage(&self) -> Usage {
+        let entries = self.lock();
+        Usage {
+            entries: entries.len() as u64,
+            bytes: self.inner.bytes.load(Ordering::Relaxed),
+            oldest: entries.values().map(|entry| entry.received_at).min(),
+        }
+    }
+
+    /// Waits for the next commit or update (or returns at once for one that nobody waited for).
+    pub async fn committed(&self) {
+        self.inner.committed.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<EntryId, Arc<SpoolEntry>>> {
+        self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, id: &EntryId, extension: &str) -> PathBuf {
+        self.inner.dir.join(format!("{id}.{extension}"))
+    }
+
+    fn full(&self) -> SpoolError {
+        SpoolError::Full {
+            used: self.inner.bytes.load(Ordering::Relaxed),
+            max_bytes: self.inner.config.max_bytes,
+        }
+    }
+
+    /// Takes room for `bytes`, or says that there is none.
+    fn reserve(&self, bytes: u64) -> Result<(), SpoolError> {
+        let before = self.inner.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.inner.config.max_bytes {
+            self.release(bytes);
+            return Err(self.full());
+        }
+        Ok(())
+    }
+
+    fn release(&self, bytes: u64) {
+        self.inner.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Write, fsync, rename, fsync the directory. The data file's own name is covered by the same fsync.
+    fn write_header(&self, entry: &SpoolEntry) -> Result<(), SpoolError> {
+        let bytes = serde_json::to_vec(entry).map_err(io::Error::other)?;
+        let temporary = self.path(&entry.id, "json.tmp");
+        camtrail_durable::write_synced(&temporary, &bytes)?;
+        camtrail_durable::rename_over(&temporary, &self.path(&entry.id, "json"))?;
+        self.inner.sync.sync()?;
+        Ok(())
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Spool tests: what a commit promises, and what a start makes of any state that a crash can leave.
+
+use camtrail_model::CameraName;
+
+use super::*;
+
+const CONFIG: SpoolConfig = SpoolConfig { max_bytes: 1_000_000 };
+
+fn start(path: &str) -> UploadStart {
+    UploadStart {
+        account: "camera".to_owned(),
+        camera: CameraName::parse("backyard").unwrap(),
+        path: path.split('/').map(str::to_owned).collect(),
+        started_at: Millis(1_700_000_000_000),
+    }
+}
+
+fn open(dir: &Path) -> (Spool, Recovery) {
+    Spool::open(dir, CONFIG).unwrap()
+}
+
+async fn put(spool: &Spool, path: &str, bytes: &[u8]) -> SpoolEntry {
+    let mut writer = spool.begin(start(path)).unwrap();
+    writer.write(bytes).await.unwrap();
+    writer.commit(TransferEnd::Complete, Millis(1)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_commit_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&open(dir.path()).0, "record/a.mkv", b"clip").await;
+    let (spool, recovery) = open(dir.path());
+    assert_eq!(recovery, Recovery { entries: 1, cut: 0, lost: 0 });
+    assert_eq!(*spool.entries()[0], entry);
+    assert_eq!(fs::read(spool.data_path(&entry.id)).unwrap(), b"clip");
+    assert_eq!(entry.original_name(), "record/a.mkv");
+    spool.remove(&entry.id).unwrap();
+    assert_eq!(spool.usage(), Usage::default());
+    assert_eq!(open(dir.path()).1, Recovery::default());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// NEVER-10, NEVER-19: what was under way at a kill comes back as a cut upload, with its name.
+#[tokio::test]
+async fn an_upload_under_way_at_a_kill_comes_back_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let mut writer = spool.begin(start("snap/b.jpg")).unwrap();
+    writer.write(&vec![7; 300_000]).await.unwrap();
+    std::mem::forget(writer);
+    let empty = spool.begin(start("snap/empty.jpg")).unwrap();
+    std::mem::forget(empty);
+    let (spool, recovery) = open(dir.path());
+    assert_eq!(recovery, Recovery { entries: 1, cut: 1, lost: 0 });
+    let entry = &spool.entries()[0];
+    assert!(matches!(entry.transfer, TransferEnd::Cut(_)));
+    assert_eq!((entry.size, entry.original_name().as_str()), (300_000, "snap/b.jpg"));
+    assert_eq!(entry.sha256, camtrail_model::Digest::of(&vec![7; 300_000]));
+    assert_eq!(open(dir.path()).1, Recovery { entries: 1, cut: 0, lost: 0 }, "and only once");
+}
+
+#[tokio::test]
+async fn a_dropped_upload_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let mut writer = spool.begin(start("a")).unwrap();
+    writer.write(b"bytes").await.unwrap();
+    drop(writer);
+    assert_eq!(spool.usage(), Usage::default());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_full_spool_refuses_and_recovers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let entry = put(&spool, "a", &vec![0; 900_000]).await;
+    let mut writer = spool.begin(start("b")).unwrap();
+    assert!(matches!(writer.write(&vec![0; 200_000]).await, Err(SpoolError::Full { .. })));
+    drop(writer);
+    spool.remove(&entry.id).unwrap();
+    put(&spool, "b", &vec![0; 200_000]).await;
+}
+
+/// Every subset of an entry's files that a crash between two steps can leave.
+#[tokio::test]
+async fn any_left_over_state_is_understood() {
+    let dir = tempfile::tempdir().unwrap();
+    let entry = put(&open(dir.path()).0, "a.jpg", b"still").await;
+    let header = fs::read(dir.path().join(format!("{}.json", entry.id))).unwrap();
+    let note = serde_json::to_vec(&start("a.jpg")).unwrap();
+    let cases: [(&str, &[(&str, &[u8])], Recovery); 6] = [
+        ("removal begun", &[("data", b"still")], Recovery::default()),
+        ("only the note", &[("open", &note)], Recovery::default()),
+        ("committed, note left", &[("json", &header), ("data", b"still"), ("open", &note)], Recovery { entries: 1, cut: 0, lost: 0 }),
+        ("header under way", &[("json.tmp", b"{"), ("data", b"still"), ("open", &note)], Recovery { entries: 1, cut: 1, lost: 0 }),
+        ("damaged header", &[("json", b"{"), ("data", b"still")], Recovery { entries: 0, cut: 0, lost: 1 }),
+        ("short data", &[("json", &header), ("data", b"st")], Recovery { entries: 0, cut: 0, lost: 1 }),
+    ];
+    for (name, files, want) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        for (extension, bytes) in files {
+            fs::write(dir.path().join(format!("{}.{extension}", entry.id)), bytes).unwrap();
+        }
+        assert_eq!(open(dir.path()).1, want, "{name}");
+        assert_eq!(open(dir.path()).1.lost, 0, "{name}: the second start is quiet");
+        assert_eq!(dir.path().join("lost").exists(), want.lost > 0, "{name}");
+    }
+}

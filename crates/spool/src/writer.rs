@@ -1,0 +1,172 @@
+//! One upload on its way into the spool.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    sync::{Arc, atomic::Ordering},
+};
+
+use camtrail_model::{Digest, Millis};
+use sha2::Digest as _;
+
+use crate::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, remove_if_there};
+
+/// Bytes are handed to the disk in pieces of this size: one hop off the async threads for each.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Takes the bytes of one upload. Dropped without [`Self::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct SpoolWriter {
+    spool: Spool,
+    id: EntryId,
+    start: UploadStart,
+    /// `None` only while a blocking task has it.
+    disk: Option<Disk>,
+    buffer: Vec<u8>,
+    reserved: u64,
+    finished: bool,
+}
+
+/// What the blocking side needs.
+#[derive(Debug)]
+struct Disk {
+    file: File,
+    hasher: sha2::Sha256,
+    written: u64,
+}
+
+impl Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl SpoolWriter {
+    /// Two small file creations: quick enough for an async thread, and nothing is synced yet.
+    pub(crate) fn create(spool: Spool, start: UploadStart) -> Result<Self, SpoolError> {
+        let (id, file) = loop {
+            let number = spool.inner.counter.fetch_add(1, Ordering::Relaxed);
+            let id = EntryId::new(start.started_at, number);
+            // The clock can stand where it stood before a restart.
+            if spool.path(&id, "json").exists() {
+                continue;
+            }
+            let note = serde_json::to_vec(&start).map_err(io::Error::other)?;
+            std::fs::write(spool.path(&id, "open"), note)?;
+            match OpenOptions::new().write(true).create_new(true).open(spool.data_path(&id)) {
+                Ok(file) => break (id, file),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let _ = remove_if_there(&spool.path(&id, "open"));
+                    return Err(error.into());
+                }
+            }
+        };
+        let disk = Disk { file, hasher: sha2::Sha256::new(), written: 0 };
+        Ok(Self { spool, id, start, disk: Some(disk), buffer: Vec::new(), reserved: 0, finished: false })
+    }
+
+    /// How many bytes came so far.
+    pub fn len(&self) -> u64 {
+        self.reserved
+    }
+
+    /// Whether nothing came so far.
+    pub fn is_empty(&self) -> bool {
+        self.reserved == 0
+    }
+
+    /// Takes the next bytes. [`SpoolError::Full`] and [`SpoolError::DiskFull`] end the upload.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.spool.reserve(bytes.len() as u64)?;
+        self.reserved += bytes.len() as u64;
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), SpoolError> {
+        let mut disk = self.take_disk()?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (disk, buffer, outcome) = blocking(move || {
+            let outcome = disk.write(&buffer);
+            buffer.clear();
+            (disk, buffer, outcome)
+        })
+        .await?;
+        (self.disk, self.buffer) = (Some(disk), buffer);
+        outcome.map_err(SpoolError::from)
+    }
+
+    /// Makes the upload durable: file fsync, header, rename, directory fsync. Only after Ok may anybody be told
+    /// that it arrived. On an error nothing is left of it. Once begun it runs to its end, even if the caller
+    /// goes away: then the entry is there and nobody was told, as after a lost `226`.
+    pub async fn commit(mut self, transfer: TransferEnd, received_at: Millis) -> Result<SpoolEntry, SpoolError> {
+        let mut disk = self.take_disk()?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let (spool, id, start, reserved) = (self.spool.clone(), self.id.clone(), self.start.clone(), self.reserved);
+        self.finished = true;
+        blocking(move || {
+            let make_durable = || {
+                disk.write(&buffer)?;
+                disk.file.sync_all()?;
+                let entry = SpoolEntry {
+                    version: SpoolEntry::VERSION,
+                    id: id.clone(),
+                    start,
+                    received_at,
+                    size: disk.written,
+                    sha256: Digest(std::mem::take(&mut disk.hasher).finalize().into()),
+                    transfer,
+                };
+                spool.write_header(&entry)?;
+                Ok::<_, SpoolError>(entry)
+            };
+            match make_durable() {
+                Ok(entry) => {
+                    let _ = remove_if_there(&spool.path(&id, "open"));
+                    spool.lock().insert(id, Arc::new(entry.clone()));
+                    spool.inner.committed.notify_one();
+                    Ok(entry)
+                }
+                Err(error) => {
+                    abandon(&spool, &id, reserved);
+                    Err(error)
+                }
+            }
+        })
+        .await?
+    }
+
+    fn take_disk(&mut self) -> Result<Disk, SpoolError> {
+        self.disk.take().ok_or_else(|| io::Error::other("a write failed before").into())
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SpoolError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| SpoolError::Io(io::Error::other(error)))
+}
+
+/// Removes what an upload left that nobody was told of.
+fn abandon(spool: &Spool, id: &EntryId, reserved: u64) {
+    // A failure can come after the header's rename: the header must go too, and first.
+    for extension in ["json", "json.tmp", "data", "open"] {
+        if let Err(error) = remove_if_there(&spool.path(id, extension)) {
+            tracing::warn!(entry = %id, %error, "an abandoned upload could not be removed from the spool");
+        }
+    }
+    spool.release(reserved);
+}
+
+impl Drop for SpoolWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            abandon(&self.spool, &self.id, self.reserved);
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The local directory: object keys are paths below one root.
+//!
+//! An object is a hard link to the file it was put from where both are on one file system (the spool usually
+//! is: a clip is written once, which a Pi's card thanks us for), else a copy. Its user metadata is a sidecar
+//! under `derived/`, written *before* the object: an object that shows has its metadata.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use camtrail_durable as durable;
+use camtrail_model::{
+    derived::DERIVED_PREFIX,
+    ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+};
+use serde::{Deserialize, Serialize};
+
+/// Where files lie while they are made; cleared at every start.
+const TEMPORARY_DIR: &str = ".camtrail-tmp";
+/// A sidecar is small; more is not one.
+const SIDECAR_MAX_BYTES: u64 = 64 * 1024;
+
+/// A directory that behaves as a bucket. Clones share it.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    counter: AtomicU64,
+    /// One put at a time for a key: the sidecar and its object belong together.
+    busy: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+/// The sidecar's format.
+#[derive(Debug, Serialize, Deserialize)]
+struct Sidecar {
+    version: u32,
+    metadata: BTreeMap<String, String>,
+}
+
+impl LocalStore {
+    /// Opens (or makes) the store at `root`. Blocks.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let temporary = root.join(TEMPORARY_DIR);
+        durable::create_dirs(&temporary)?;
+        for left in fs::read_dir(&temporary)? {
+            fs::remove_file(left?.path())?;
+        }
+        let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Where an object's file is, whether or not it exists.
+    pub fn path_of(&self, key: &str) -> Result<PathBuf, StoreError> {
+        let good = |segment: &str| !matches!(segment, "" | "." | ".." | TEMPORARY_DIR) && !segment.contains('\0');
+        if key.split('/').all(good) {
+            Ok(self.inner.root.join(key))
+        } else {
+            Err(StoreError::Refused(format!("{key:?} is not an object key")))
+        }
+    }
+
+    fn sidecar_path(&self, key: &str) -> Result<PathBuf, StoreError> {
+        self.path_of(&format!("{DERIVED_PREFIX}{key}/object.json"))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        let number = self.inner.counter.fetch_add(1, Ordering::Relaxed);
+        self.inner.root.join(TEMPORARY_DIR).join(format!("{number:016x}"))
+    }
+
+    async fn lock(&self, key: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut busy = self.inner.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            busy.retain(|_, lock| lock.strong_count() > 0);
+            if let Some(lock) = busy.get(key).and_then(Weak::upgrade) {
+                lock
+            } else {
+                let lock = Arc::default();
+                busy.insert(key.to_owned(), Arc::downgrade(&lock));
+                lock
+            }
+        };
+        lock.lock_owned().await
+    }
+
+    /// A file of `source`'s bytes in the temporary folder, durable but for its name.
+    fn stage(&self, source: &Path) -> io::Result<PathBuf> {
+        let temporary = self.temporary();
+        match fs::hard_link(source, &temporary) {
+            Ok(()) => {}
+            // Another file system, or one without hard links.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => durable::copy_synced(source, &temporary)?,
+            Err(error) => return Err(error),
+        }
+        Ok(temporary)
+    }
+
+    fn put_file_now(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        let name = self.path_of(key)?;
+        if when == PutWhen::Absent && name.exists() {
+            return Ok(PutOutcome::Exists);
+        }
+        if let Some(metadata) = metadata {
+            let sidecar = Sidecar { version: 1, metadata: metadata.clone() };
+            let bytes = serde_json::to_vec_pretty(&sidecar).map_err(|e| StoreError::Refused(e.to_string()))?;
+            self.replace(&self.sidecar_path(key)?, &bytes).map_err(|error| problem(&error))?;
+        }
+        let place = || {
+            durable::create_dirs(durable::parent_of(&name))?;
+            let temporary = self.stage(source)?;
+            match when {
+                PutWhen::Always => durable::publish(&temporary, &name).map(|()| true),
+                PutWhen::Absent => {
+                    let new = durable::publish_new(&temporary, &name)?;
+                    if !new {
+                        fs::remove_file(&temporary)?;
+                    }
+                    Ok(new)
+                }
+            }
+        };
+        let new = place().map_err(|error| problem(&error))?;
+        Ok(if new { PutOutcome::Stored } else { PutOutcome::Exists })
+    }
+
+    fn replace(&self, name: &Path, bytes: &[u8]) -> io::Result<()> {
+        durable::create_dirs(durable::parent_of(name))?;
+        let temporary = self.temporary();
+        let outcome = durable::write_synced(&temporary, bytes).and_then(|()| durable::publish(&temporary, name));
+        if outcome.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        outcome
+    }
+
+    fn head_now(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        let size = match fs::metadata(self.path_of(key)?) {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(problem(&error)),
+        };
+        let sidecar = self.sidecar_path(key)?;
+        let metadata = match read_small(&sidecar, SIDECAR_MAX_BYTES) {
+            Ok(Some(bytes)) => {
+                let sidecar: Sidecar = serde_json::from_slice(&bytes)
+                    .map_err(|error| StoreError::Refused(format!("{}: {error}", sidecar.display())))?;
+                sidecar.metadata
+            }
+            Ok(None) => BTreeMap::new(),
+            Err(error) => return Err(problem(&error)),
+        };
+        Ok(Some(StoredObject { size, metadata }))
+    }
+
+    fn delete_now(&self, key: &str) -> io::Result<()> {
+        let name = self.path_of(key).map_err(io::Error::other)?;
+        match fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        durable::sync_dir(durable::parent_of(&name))?;
+        self.prune(durable::parent_of(&name));
+        Ok(())
+    }
+
+    /// Takes empty folders away, from `dir` upwards; a bucket has none.
+    fn prune(&self, dir: &Path) {
+        let mut at = Some(dir);
+        while let Some(dir) = at.filter(|dir| *dir != self.inner.root) {
+            // A folder that a put has just made may go here: the put makes it again (its error is retried).
+            if fs::remove_dir(dir).is_err() {
+                return;
+            }
+            at = dir.parent();
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || work(&this))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn read_small(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > max_bytes => Err(io::Error::other("larger than it may be")),
+        Ok(_) => fs::read(path).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn problem(error: &io::Error) -> StoreError {
+    match error.kind() {
+        _ if durable::is_full(error) => StoreError::Full(error.to_string()),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::Refused(error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for LocalStore {
+    async fn put_file(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        let _one_at_a_time = self.lock(key).await;
+        let (key, source, metadata) = (key.to_owned(), source.to_owned(), metadata.cloned());
+        self.blocking(move |store| store.put_file_now(&key, &source, metadata.as_ref(), when)).await
+    }
+
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (key, bytes) = (key.to_owned(), bytes.to_vec());
+        self.blocking(move |store| store.replace(&store.path_of(&key)?, &bytes).map_err(|error| problem(&error))).await
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |store| store.head_now(&key)).await
+    }
+
+    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |store| {
+            read_small(&store.path_of(&key)?, max_bytes).map_err(|error| problem(&error))
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let _one_at_a_time = self.lock(key).await;
+        let key = key.to_owned();
+        self.blocking(move |store| store.delete_now(&key).map_err(|error| problem(&error))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "patrolcams/O'Brien 50% #1/2016-08-30/Hour-15/snap/a+b (ü).JPG";
+
+    struct Bench {
+        dir: tempfile::TempDir,
+        store: LocalStore,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let store = LocalStore::open(&dir.path().join("store")).unwrap();
+            Self { dir, store }
+        }
+
+        fn source(&self, bytes: &[u8]) -> PathBuf {
+            let path = self.dir.path().join(format!("source-{}", bytes.len()));
+            fs::write(&path, bytes).unwrap();
+            path
+        }
+    }
+
+    fn metadata(word: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("word".to_owned(), word.to_owned())])
+    }
+
+    #[tokio::test]
+    async fn a_put_is_whole_and_keeps_its_metadata() {
+        let bench = Bench::new();
+        let put = |bytes: &'static [u8], word: &'static str, when| {
+            let (store, source) = (bench.store.clone(), bench.source(bytes));
+            async move { store.put_file(KEY, &source, Some(&metadata(word)), when).await.unwrap() }
+        };
+        assert_eq!(put(b"one", "first", PutWhen::Absent).await, PutOutcome::Stored);
+        assert_eq!(put(b"three", "second", PutWhen::Absent).await, PutOutcome::Exists);
+        let head = bench.store.head(KEY).await.unwrap().unwrap();
+        assert_eq!(head, StoredObject { size: 3, metadata: metadata("first") }, "a refused put changes nothing");
+        assert_eq!(put(b"three", "second", PutWhen::Always).await, PutOutcome::Stored);
+        assert_eq!(bench.store.get_bytes(KEY, 100).await.unwrap().unwrap(), b"three");
+        assert_eq!(bench.store.head(KEY).await.unwrap().unwrap().metadata, metadata("second"));
+    }
+
+    /// Two contents never share a key: of many concurrent puts one stores.
+    #[tokio::test]
+    async fn concurrent_puts_store_one() {
+        let bench = Bench::new();
+        let tasks: Vec<_> = (1..20)
+            .map(|n| {
+                let (store, source) = (bench.store.clone(), bench.source(&vec![1; n]));
+                tokio::spawn(async move {
+                    let word = metadata(&n.to_string());
+                    (n, store.put_file(KEY, &source, Some(&word), PutWhen::Absent).await.unwrap())
+                })
+            })
+            .collect();
+        let mut stored = Vec::new();
+        for task in tasks {
+            let (n, outcome) = task.await.unwrap();
+            if outcome == PutOutcome::Stored {
+                stored.push(n as u64);
+            }
+        }
+        let head = bench.store.head(KEY).await.unwrap().unwrap();
+        assert_eq!(stored, vec![head.size]);
+        assert_eq!(head.metadata, metadata(&head.size.to_string()));
+    }
+
+    #[tokio::test]
+    async fn a_delete_leaves_no_empty_folders() {
+        let bench = Bench::new();
+        bench.store.put_file(KEY, &bench.source(b"x"), None, PutWhen::Absent).await.unwrap();
+        bench.store.delete(KEY).await.unwrap();
+        bench.store.delete(KEY).await.unwrap();
+        assert_eq!(bench.store.head(KEY).await.unwrap(), None);
+        assert!(!bench.store.path_of("patrolcams").unwrap().exists());
+    }
+
+    #[tokio::test]
+    async fn keys_cannot_climb() {
+        let store = Bench::new().store;
+        for key in ["../x", "a/../x", "/etc/passwd", "a//b", "a/./b", "", "a\0b"] {
+            assert!(matches!(store.head(key).await, Err(StoreError::Refused(_))), "{key:?}");
+        }
+    }
+}
