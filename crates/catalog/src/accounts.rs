@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use camtrail_model::{
     Millis,
-    ports::{Accounts, AccountsError, CatalogError, FtpAccount, Role, SessionRow, User},
+    ports::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -148,9 +148,6 @@ impl Accounts for SqliteCatalog {
             .await
     }
 }
-
-/// The port shares the catalog's error; this line keeps the two names in step.
-const _: fn(CatalogError) -> AccountsError = |error| error;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use camtrail_model::{
     CameraName, Digest, Millis, ObjectBase, ObjectKey,
     ports::{CatalogError, Ledger, Shipment},
 };
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     db::{Database, OpenError, from_sqlite},
@@ -28,34 +28,53 @@ impl SqliteLedger {
     }
 }
 
+const COLUMNS: &str =
+    "object_key, camera, original_name, original_sha256, original_size, complete, shipped_at";
+
+/// The outer error is SQLite's; the inner one says that the row can't be read.
+fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipment, CatalogError>> {
+    let (key, digest): (String, String) = (row.get(0)?, row.get(3)?);
+    let (Ok(object_key), Some(original_sha256)) = (ObjectKey::parse(base, &key), Digest::parse(&digest)) else {
+        return Ok(Err(CatalogError::Corrupt(format!("shipment {key:?}"))));
+    };
+    Ok(Ok(Shipment {
+        camera: object_key.camera().clone(),
+        original_name: row.get(2)?,
+        original_sha256,
+        original_size: row.get::<_, i64>(4)?.unsigned_abs(),
+        complete: row.get(5)?,
+        object_key,
+        shipped_at: Millis(row.get(6)?),
+    }))
+}
+
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn shipments(&self, camera: &CameraName, original_name: &str) -> Result<Vec<Shipment>, CatalogError> {
         let (camera, name, base) = (camera.clone(), original_name.to_owned(), Arc::clone(&self.base));
         self.db
             .read(move |db| {
-                let sql = "SELECT object_key, original_sha256, original_size, complete, shipped_at FROM shipments \
-                           WHERE camera = ?1 AND original_name = ?2 ORDER BY shipped_at";
-                let mut statement = db.prepare_cached(sql).map_err(from_sqlite)?;
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM shipments WHERE camera = ?1 AND original_name = ?2 ORDER BY shipped_at"
+                );
+                let mut statement = db.prepare_cached(&sql).map_err(from_sqlite)?;
                 let rows = statement
-                    .query_map([camera.as_str(), &name], |row| {
-                        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get(3)?, row.get(4)?))
-                    })
+                    .query_map([camera.as_str(), &name], |row| shipment(&base, row))
                     .map_err(from_sqlite)?;
-                rows.map(|row| {
-                    let (key, digest, size, complete, shipped_at) = row.map_err(from_sqlite)?;
-                    let corrupt = || CatalogError::Corrupt(format!("shipment {key:?}"));
-                    Ok(Shipment {
-                        camera: camera.clone(),
-                        original_name: name.clone(),
-                        original_sha256: Digest::parse(&digest).ok_or_else(corrupt)?,
-                        original_size: size.unsigned_abs(),
-                        complete,
-                        object_key: ObjectKey::parse(&base, &key).map_err(|_| corrupt())?,
-                        shipped_at: Millis(shipped_at),
-                    })
-                })
-                .collect()
+                rows.map(|row| row.map_err(from_sqlite)?).collect()
+            })
+            .await
+    }
+
+    async fn by_key(&self, key: &ObjectKey) -> Result<Option<Shipment>, CatalogError> {
+        let (key, base) = (key.clone(), Arc::clone(&self.base));
+        self.db
+            .read(move |db| {
+                let sql = format!("SELECT {COLUMNS} FROM shipments WHERE object_key = ?1");
+                db.prepare_cached(&sql)
+                    .and_then(|mut s| s.query_row([key.as_str()], |row| shipment(&base, row)).optional())
+                    .map_err(from_sqlite)?
+                    .transpose()
             })
             .await
     }
@@ -124,6 +143,7 @@ mod tests {
         ledger.note(&shipment).await.unwrap();
         ledger.note(&shipment).await.unwrap();
         assert_eq!(ledger.shipments(&shipment.camera, "snap/x.jpg").await.unwrap(), vec![shipment.clone()]);
+        assert_eq!(ledger.by_key(&shipment.object_key).await.unwrap(), Some(shipment.clone()));
         assert_eq!(ledger.shipments(&shipment.camera, "snap/y.jpg").await.unwrap(), vec![]);
         assert_eq!(ledger.forget_before(Millis(10)).await.unwrap(), 0);
         assert_eq!(ledger.forget_before(Millis(11)).await.unwrap(), 1);

@@ -19,6 +19,7 @@ pub mod sniff;
 pub mod testing;
 pub mod text;
 pub mod time;
+pub mod zones;
 
 pub use camera::{CameraName, CameraNameError};
 pub use capture::{CaptureKind, CaptureTime, TimeSource};
@@ -30,3 +31,4 @@ pub use metadata::{MetadataError, ObjectMetadata};
 pub use object_key::{FileName, KeyVerdict, ObjectBase, ObjectKey, SkipReason};
 pub use page::{EventQuery, Order, Page, PageSize, Position};
 pub use time::{Digest, Millis};
+pub use zones::CameraZones;

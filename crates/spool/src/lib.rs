@@ -68,6 +68,8 @@ struct Inner {
     entries: Mutex<BTreeMap<EntryId, Arc<SpoolEntry>>>,
     bytes: AtomicU64,
     counter: AtomicU32,
+    /// Ids that were committed or changed since the shipper last asked.
+    fresh: Mutex<Vec<EntryId>>,
     committed: Notify,
 }
 
@@ -82,6 +84,7 @@ impl Spool {
             entries: Mutex::default(),
             bytes: AtomicU64::new(0),
             counter: AtomicU32::new(0),
+            fresh: Mutex::default(),
             committed: Notify::new(),
         };
         let spool = Self { inner: Arc::new(inner) };
@@ -120,8 +123,7 @@ impl Spool {
     /// Changes an entry's header (a camera renamed its file). Atomic and durable. Blocks.
     pub fn update(&self, entry: SpoolEntry) -> Result<(), SpoolError> {
         self.write_header(&entry)?;
-        self.lock().insert(entry.id.clone(), Arc::new(entry));
-        self.inner.committed.notify_one();
+        self.list(entry);
         Ok(())
     }
 
@@ -147,9 +149,27 @@ impl Spool {
         }
     }
 
-    /// Waits for the next commit or update (or returns at once for one that nobody waited for).
-    pub async fn committed(&self) {
-        self.inner.committed.notified().await;
+    /// Entries that were recovered, committed or changed since the last call, oldest upload first. Waits until
+    /// there is one. For one caller: the shipper.
+    pub async fn fresh(&self) -> Vec<Arc<SpoolEntry>> {
+        loop {
+            let mut ids = std::mem::take(&mut *self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+            if !ids.is_empty() {
+                ids.sort();
+                ids.dedup();
+                let entries = self.lock();
+                return ids.iter().filter_map(|id| entries.get(id).cloned()).collect();
+            }
+            self.inner.committed.notified().await;
+        }
+    }
+
+    /// Shows a durable entry to readers and to the shipper.
+    fn list(&self, entry: SpoolEntry) {
+        let id = entry.id.clone();
+        self.lock().insert(id.clone(), Arc::new(entry));
+        self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.inner.committed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<EntryId, Arc<SpoolEntry>>> {

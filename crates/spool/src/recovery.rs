@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::SystemTime,
 };
 
@@ -51,7 +51,7 @@ pub(crate) fn recover(spool: &Spool) -> Result<Recovery, SpoolError> {
         };
         recovery.entries += 1;
         spool.inner.bytes.fetch_add(entry.size, Ordering::Relaxed);
-        spool.lock().insert(id, Arc::new(entry));
+        spool.list(entry);
     }
     Ok(recovery)
 }

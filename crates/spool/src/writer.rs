@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 
 use camtrail_model::{Digest, Millis};
@@ -130,8 +130,7 @@ impl SpoolWriter {
             match make_durable() {
                 Ok(entry) => {
                     let _ = remove_if_there(&spool.path(&id, "open"));
-                    spool.lock().insert(id, Arc::new(entry.clone()));
-                    spool.inner.committed.notify_one();
+                    spool.list(entry.clone());
                     Ok(entry)
                 }
                 Err(error) => {

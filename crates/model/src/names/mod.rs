@@ -32,7 +32,7 @@ pub enum Hint {
 /// What a name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameReading {
-    /// Clip or still, by the extension, else by a `snap` or `record` folder.
+    /// Clip or still, by the extension. Folders say nothing: a maker's `record/test.txt` is no clip.
     pub kind: Option<CaptureKind>,
     /// The camera's local time and where it was found.
     pub local_start: Option<(DateTime, TimeSource)>,
@@ -63,7 +63,7 @@ pub fn read(parts: &[&str]) -> NameReading {
         _ => None,
     };
     NameReading {
-        kind: extension.and_then(Container::kind_of_extension).or_else(|| kind_of_folders(folders)),
+        kind: extension.and_then(Container::kind_of_extension),
         local_start,
         impossible_time: from_name == Stamp::Impossible,
         hint: hint(file),
@@ -131,10 +131,6 @@ fn hint(file: &str) -> Option<Hint> {
     PREFIXES.iter().find(|(prefix, _)| lower.starts_with(prefix)).map(|&(_, hint)| hint)
 }
 
-fn kind_of_folders(folders: &[&str]) -> Option<CaptureKind> {
-    folders.iter().rev().find_map(|folder| CaptureKind::parse(&folder.to_ascii_lowercase()))
-}
-
 fn stem(file: &str) -> &str {
     file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
@@ -190,8 +186,7 @@ mod tests {
         let reading = path("2016-10-19/Hour-16/record/clip.mp4");
         let time = jiff::civil::datetime(2016, 10, 19, 16, 0, 0, 0);
         assert_eq!(reading.local_start, Some((time, TimeSource::Folder)));
-        assert_eq!(path("snap/x").kind, Some(CaptureKind::Snap));
-        assert_eq!(path("x").kind, None);
+        assert_eq!(path("snap/x").kind, None);
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub trait Ledger: Send + Sync {
     /// All shipments of one name of one camera, oldest first.
     async fn shipments(&self, camera: &CameraName, original_name: &str) -> Result<Vec<Shipment>, CatalogError>;
 
+    /// The shipment under a key.
+    async fn by_key(&self, key: &ObjectKey) -> Result<Option<Shipment>, CatalogError>;
+
     /// Notes a shipment *before* its object is put: a put that was cut off by a crash is recognised as our own
     /// when it is tried again. Replaces what was noted for the key.
     async fn note(&self, shipment: &Shipment) -> Result<(), CatalogError>;
