@@ -68,6 +68,8 @@ struct Inner {
     entries: Mutex<BTreeMap<EntryId, Arc<SpoolEntry>>>,
     bytes: AtomicU64,
     counter: AtomicU32,
+    /// Held while a header is changed or removed: a changed header must not outlive its bytes.
+    edit: Mutex<()>,
     /// Ids that were committed or changed since the shipper last asked.
     fresh: Mutex<Vec<EntryId>>,
     committed: Notify,
@@ -84,6 +86,7 @@ impl Spool {
             entries: Mutex::default(),
             bytes: AtomicU64::new(0),
             counter: AtomicU32::new(0),
+            edit: Mutex::default(),
             fresh: Mutex::default(),
             committed: Notify::new(),
         };
@@ -120,16 +123,22 @@ impl Spool {
         self.path(id, &format!("work.{extension}"))
     }
 
-    /// Changes an entry's header (a camera renamed its file). Atomic and durable. Blocks.
-    pub fn update(&self, entry: SpoolEntry) -> Result<(), SpoolError> {
-        self.write_header(&entry)?;
-        self.list(entry);
-        Ok(())
+    /// Changes an entry's header (a camera renamed its file). Atomic and durable. `false`: the entry has gone
+    /// meanwhile, and nothing was changed. Blocks.
+    pub fn update(&self, id: &EntryId, change: impl FnOnce(&mut SpoolEntry)) -> Result<bool, SpoolError> {
+        let _edit = self.inner.edit.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = self.entry(id) else { return Ok(false) };
+        let mut changed = SpoolEntry::clone(&entry);
+        change(&mut changed);
+        self.write_header(&changed)?;
+        self.list(changed);
+        Ok(true)
     }
 
     /// Forgets an entry: only after the store and the arrival step said Ok. Blocks. Not synced: an entry that a
     /// power cut brings back is shipped again, which changes nothing.
     pub fn remove(&self, id: &EntryId) -> Result<(), SpoolError> {
+        let _edit = self.inner.edit.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = self.lock().remove(id) else { return Ok(()) };
         // The header first: bytes without a header are garbage, a header without bytes is an entry lost.
         remove_if_there(&self.path(id, "json"))?;

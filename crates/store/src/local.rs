@@ -258,6 +258,10 @@ impl ObjectStore for LocalStore {
         .await
     }
 
+    fn local_path(&self, key: &str) -> Option<PathBuf> {
+        self.path_of(key).ok()
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let _one_at_a_time = self.lock(key).await;
         let key = key.to_owned();

@@ -1,6 +1,9 @@
 //! The object store: a local directory, or S3 and its kin.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 
@@ -66,6 +69,13 @@ pub trait ObjectStore: Send + Sync {
 
     /// Reads a small object, at most `max_bytes`; `None`: not there.
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Where the object is a file of this machine's; `None` where the store is elsewhere. Says nothing about
+    /// whether it exists.
+    fn local_path(&self, key: &str) -> Option<PathBuf> {
+        let _ = key;
+        None
+    }
 
     /// Removes an object; Ok also where there was none.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;

@@ -1,0 +1,21 @@
+//! From a camera's upload to the store: FTP into the spool, and the spool into the world.
+//!
+//! Owns the order of things: durable, then `226`; stored and recorded, then forgotten. Promises: what was
+//! acknowledged ends in the store and the catalog exactly once, or waits in the spool; a cut upload is kept and
+//! gives way to its whole one. Refuses: to let media work, or one camera's trouble, hold up anything else.
+
+mod ftp_login;
+mod ftp_storage;
+mod identity;
+mod media_work;
+mod place;
+mod ship;
+mod shipper;
+mod verdict;
+mod view;
+
+pub use ftp_login::{CameraAccount, FtpLogin};
+pub use ftp_storage::FtpStorage;
+pub use identity::AccountScope;
+pub use ship::{CameraBook, Parts, ShipConfig};
+pub use shipper::{Shipper, ShipperStatus};

@@ -1,0 +1,89 @@
+//! What comes after the record: posters and late playable copies. Never in the way of anything (NEVER-6).
+
+use std::time::Duration;
+
+use camtrail_model::{
+    DerivedFiles, DerivedKey, MediaManifest,
+    ports::{MediaError, PutWhen},
+};
+use camtrail_spool::SpoolEntry;
+
+use crate::ship::{Parts, ShipError, Stored};
+
+/// Without a camera waiting for it, a remux may take its time.
+const LATE_REMUX_LIMIT: Duration = Duration::from_secs(600);
+/// Tries at a poster; a machine that fails thrice will fail again.
+const POSTER_TRIES: u32 = 3;
+
+/// Makes what is wanted, stores it, and tells the catalog.
+pub(crate) async fn derive(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<(), ShipError> {
+    let Some(object) = parts.store.head(stored.key.as_str()).await? else { return Ok(()) };
+    let digest = object.metadata.get("sha256").and_then(|text| camtrail_model::Digest::parse(text));
+    let manifest_key = DerivedKey::new(&stored.key, DerivedFiles::Manifest);
+    match stored.sha256 {
+        // A fuller upload has taken the key meanwhile, and brings its own.
+        Some(ours) if digest != Some(ours) => return Ok(()),
+        // A replay of what is complete.
+        None if parts.store.head(manifest_key.as_str()).await?.is_some() => return Ok(()),
+        _ => {}
+    }
+    let mut manifest = MediaManifest {
+        version: MediaManifest::VERSION,
+        sha256: digest.unwrap_or(entry.sha256),
+        poster: false,
+        poster_width: None,
+        poster_height: None,
+        playable: false,
+        problem: None,
+    };
+    if stored.wants_playable && parts.config.remux {
+        manifest.playable = playable_copy(parts, entry, stored).await?;
+    }
+    if parts.config.poster {
+        poster(parts, stored, &mut manifest).await?;
+    }
+    if !manifest.poster && !manifest.playable && manifest.problem.is_none() {
+        return Ok(());
+    }
+    let bytes = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
+    parts.store.put_bytes(manifest_key.as_str(), &bytes).await?;
+    Ok(parts.sink.media_changed(&stored.key).await?)
+}
+
+async fn playable_copy(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<bool, ShipError> {
+    let dest = parts.spool.work_path(&entry.id, "mp4");
+    if !dest.exists() {
+        match parts.media.remux(&stored.source, &dest, LATE_REMUX_LIMIT).await {
+            Ok(()) => {}
+            // Told once, at the clip itself.
+            Err(_) => return Ok(false),
+        }
+    }
+    let key = DerivedKey::new(&stored.key, DerivedFiles::Playable);
+    parts.store.put_file(key.as_str(), &dest, None, PutWhen::Always).await?;
+    Ok(true)
+}
+
+async fn poster(parts: &Parts, stored: &Stored, manifest: &mut MediaManifest) -> Result<(), ShipError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match parts.media.poster(&stored.source, &stored.facts).await {
+            Ok(poster) => {
+                let key = DerivedKey::new(&stored.key, DerivedFiles::Poster);
+                parts.store.put_bytes(key.as_str(), &poster.jpeg).await?;
+                manifest.poster = true;
+                (manifest.poster_width, manifest.poster_height) = (Some(poster.width), Some(poster.height));
+                return Ok(());
+            }
+            // The clip has no poster until ffmpeg is there and a backfill makes one.
+            Err(MediaError::Missing(_)) => return Ok(()),
+            Err(error) if error.may_retry() && tries < POSTER_TRIES => {}
+            Err(error) => {
+                tracing::warn!(key = %stored.key, %error, "no poster could be made");
+                manifest.problem = Some(error.to_string());
+                return Ok(());
+            }
+        }
+    }
+}

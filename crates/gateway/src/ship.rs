@@ -1,0 +1,287 @@
+//! One upload's way from the spool into the store and the catalog. Every step may be repeated; an upload leaves
+//! the spool only after the last one.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use camtrail_model::{
+    CameraZones, CaptureKind, DerivedFiles, DerivedKey, FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey,
+    ObjectMetadata,
+    names,
+    ports::{
+        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaTool, ObjectStore, StoreError,
+        TestUpload,
+    },
+};
+use camtrail_spool::{Spool, SpoolEntry, SpoolError};
+
+use crate::{
+    place::{self, Parcel},
+    verdict::{Verdict, judge},
+};
+
+/// What may be configured about shipping.
+#[derive(Debug, Clone)]
+pub struct ShipConfig {
+    /// The folder in the bucket.
+    pub base: ObjectBase,
+    /// Whether clips in containers that browsers don't open are remuxed.
+    pub remux: bool,
+    /// How long a remux may hold up its clip; then the original goes as it is.
+    pub remux_limit: Duration,
+    /// Whether posters are made.
+    pub poster: bool,
+}
+
+/// What shipping works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where uploads wait.
+    pub spool: Spool,
+    /// Where they go.
+    pub store: Arc<dyn ObjectStore>,
+    /// Who is told.
+    pub sink: Arc<dyn ArrivalSink>,
+    /// Who remembers tests and sidecars.
+    pub cameras: Arc<dyn CameraBook>,
+    /// What went where.
+    pub ledger: Arc<dyn Ledger>,
+    /// Looks into files.
+    pub media: Arc<dyn MediaTool>,
+    /// The cameras' clocks.
+    pub zones: Arc<CameraZones>,
+    /// Ours.
+    pub clock: Arc<dyn Clock>,
+    /// The rules.
+    pub config: Arc<ShipConfig>,
+}
+
+/// Remembers what cameras send that is no event.
+#[async_trait::async_trait]
+pub trait CameraBook: Send + Sync {
+    /// Remembers; durable when Ok.
+    async fn note(&self, camera: &camtrail_model::CameraName, note: &CameraNote) -> Result<(), CatalogError>;
+}
+
+#[async_trait::async_trait]
+impl<C: camtrail_model::ports::Catalog> CameraBook for C {
+    async fn note(&self, camera: &camtrail_model::CameraName, note: &CameraNote) -> Result<(), CatalogError> {
+        self.note_camera(camera, note).await
+    }
+}
+
+/// Why an upload couldn't be shipped now. It stays in the spool and is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShipError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error("reading the spool: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("no free key for {key}: three different contents claim it")]
+    NoKey { key: String },
+}
+
+/// What became of an upload.
+#[derive(Debug)]
+pub(crate) enum Shipped {
+    /// It is no event; it was noted.
+    Noted,
+    /// It is in the store and the catalog; derived media are still to come.
+    Event(Stored),
+}
+
+/// What the work after the record needs.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) key: ObjectKey,
+    /// Digest of the object that we put; `None` where an earlier shipment is taken as it is.
+    pub(crate) sha256: Option<camtrail_model::Digest>,
+    pub(crate) facts: MediaFacts,
+    /// The file to make a poster of.
+    pub(crate) source: MediaSource,
+    /// The object is the original in a container that browsers don't open.
+    pub(crate) wants_playable: bool,
+}
+
+/// Ships one entry. Idempotent.
+pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, ShipError> {
+    let data = MediaSource { path: parts.spool.data_path(&entry.id), size: entry.size };
+    let facts = look(parts, &data).await;
+    let (kind, reading, complete, file) = match judge(entry, &facts) {
+        Verdict::Event { kind, reading, complete, file } => (kind, reading, complete, file),
+        other => {
+            note(parts, entry, &other).await?;
+            return Ok(Shipped::Noted);
+        }
+    };
+    if let Some(key) = place::shipped_before(parts, entry).await? {
+        tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
+        parts.sink.object_changed(&key).await?;
+        return Ok(Shipped::Event(Stored { key, sha256: None, facts, source: data, wants_playable: false }));
+    }
+    let time = names::capture_time(&reading, parts.zones.of(&entry.start.camera), entry.received_at);
+    let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
+    let remuxed = if wants_remux && parts.config.remux { remux(parts, entry, &data).await } else { None };
+    let object = Object::new(parts, entry, facts, remuxed, data).await?;
+    let metadata = ObjectMetadata {
+        camera: entry.start.camera.clone(),
+        time,
+        received_at: entry.received_at,
+        stored_at: parts.clock.now(),
+        sha256: Some(object.sha256),
+        original_sha256: Some(entry.sha256),
+        original_size: entry.size,
+        original_name: entry.original_name(),
+        complete,
+        content_type: object.content_type(&file).to_owned(),
+        duration_ms: object.facts.duration_ms,
+        width: object.facts.width,
+        height: object.facts.height,
+        video_codec: object.facts.video_codec.clone(),
+    };
+    let wanted = ObjectKey::new(&parts.config.base, &entry.start.camera, &time, kind, object.file_name(&file, entry));
+    let parcel = Parcel { entry, wanted, file: &object.source.path, metadata: &metadata };
+    let placed = place::put(parts, &parcel).await?;
+    parts.sink.object_changed(&placed.key).await?;
+    for old in &placed.superseded {
+        remove_superseded(parts, old).await?;
+    }
+    let wants_playable = wants_remux && !object.remuxed;
+    Ok(Shipped::Event(Stored {
+        key: placed.key,
+        sha256: Some(object.sha256),
+        facts: object.facts,
+        source: object.source,
+        wants_playable,
+    }))
+}
+
+/// Never fails: what can't be looked into is unknown, and kept all the same (NEVER-6).
+async fn look(parts: &Parts, source: &MediaSource) -> MediaFacts {
+    match parts.media.probe(source).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            tracing::warn!(file = %source.path.display(), %error, "an upload could not be looked into");
+            MediaFacts::unknown()
+        }
+    }
+}
+
+async fn note(parts: &Parts, entry: &SpoolEntry, verdict: &Verdict) -> Result<(), ShipError> {
+    let upload = TestUpload { name: entry.original_name(), size: entry.size, at: entry.received_at };
+    let camera = &entry.start.camera;
+    let note = if *verdict == Verdict::Sidecar {
+        tracing::info!(%camera, upload = upload.name, "a sidecar arrived; it is no event");
+        CameraNote::Sidecar(upload)
+    } else {
+        tracing::info!(
+            %camera, upload = upload.name, size_bytes = upload.size,
+            "a file arrived that is neither clip nor still; it is noted as the camera's test upload"
+        );
+        CameraNote::Test(upload)
+    };
+    Ok(parts.cameras.note(camera, &note).await?)
+}
+
+/// The remuxed file, if it could be made in time.
+async fn remux(parts: &Parts, entry: &SpoolEntry, data: &MediaSource) -> Option<PathBuf> {
+    let dest = parts.spool.work_path(&entry.id, "mp4");
+    // What an earlier try left (the store failed after it) is whole: remuxing makes its file durable or none.
+    if dest.exists() {
+        return Some(dest);
+    }
+    match parts.media.remux(data, &dest, parts.config.remux_limit).await {
+        Ok(()) => Some(dest),
+        Err(error) => {
+            let upload = entry.original_name();
+            tracing::warn!(camera = %entry.start.camera, upload, %error, "a clip could not be remuxed; the original is stored as it came");
+            None
+        }
+    }
+}
+
+/// The file that becomes the object.
+struct Object {
+    source: MediaSource,
+    facts: MediaFacts,
+    sha256: camtrail_model::Digest,
+    remuxed: bool,
+}
+
+impl Object {
+    async fn new(
+        parts: &Parts,
+        entry: &SpoolEntry,
+        facts: MediaFacts,
+        remuxed: Option<PathBuf>,
+        data: MediaSource,
+    ) -> Result<Self, ShipError> {
+        let Some(path) = remuxed else {
+            return Ok(Self { source: data, facts, sha256: entry.sha256, remuxed: false });
+        };
+        let (size, sha256) = measure(path.clone()).await?;
+        let source = MediaSource { path, size };
+        let facts = look(parts, &source).await;
+        Ok(Self { source, facts, sha256, remuxed: true })
+    }
+
+    fn content_type(&self, file: &str) -> &'static str {
+        let by_name = match file.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).as_deref() {
+            Some("jpg" | "jpeg") => "image/jpeg",
+            Some("png") => "image/png",
+            Some("mp4" | "m4v") => "video/mp4",
+            _ => "application/octet-stream",
+        };
+        self.facts.container.map_or(by_name, camtrail_model::Container::content_type)
+    }
+
+    fn file_name(&self, file: &str, entry: &SpoolEntry) -> FileName {
+        let name = FileName::from_upload(file);
+        let name = if self.remuxed { name.with_extension("mp4") } else { name };
+        // A camera's own "-small.mp4" would be taken for a derived file for ever after (NEVER-14).
+        if name.looks_derived() { name.with_digest(&entry.sha256) } else { name }
+    }
+}
+
+async fn measure(path: PathBuf) -> Result<(u64, camtrail_model::Digest), ShipError> {
+    let measured = tokio::task::spawn_blocking(move || digest_of_file(&path));
+    Ok(measured.await.map_err(std::io::Error::other)??)
+}
+
+fn digest_of_file(path: &Path) -> std::io::Result<(u64, camtrail_model::Digest)> {
+    use sha2::Digest as _;
+    use std::io::Read;
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = sha2::Sha256::new();
+    let (mut size, mut buffer) = (0, vec![0; 256 * 1024]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((size, camtrail_model::Digest(hasher.finalize().into())));
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+}
+
+/// A cut upload whose whole one is stored and recorded: its object, what was derived of it, its event, its line
+/// in the ledger; in this order, so that a crash in between is repaired by the next try.
+async fn remove_superseded(parts: &Parts, old: &ObjectKey) -> Result<(), ShipError> {
+    parts.store.delete(old.as_str()).await?;
+    for file in DerivedFiles::ALL {
+        parts.store.delete(DerivedKey::new(old, file).as_str()).await?;
+    }
+    parts.sink.object_changed(old).await?;
+    parts.ledger.forget(old).await?;
+    tracing::info!(key = %old, "a cut upload gave way to its whole one");
+    Ok(())
+}

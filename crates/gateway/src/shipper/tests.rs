@@ -1,0 +1,197 @@
+//! The shipper on a real spool, store, ledger and catalog: cut and whole, same names, replays, a failing store.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use camtrail_arrival::Arrivals;
+use camtrail_catalog::{SqliteCatalog, SqliteLedger};
+use camtrail_model::{
+    CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
+    ports::{Catalog, Clock, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock},
+    testing::PlainMedia,
+};
+use camtrail_spool::{Spool, SpoolConfig, TransferEnd, UploadStart};
+use camtrail_store::LocalStore;
+
+use super::*;
+use crate::ShipConfig;
+
+const WHOLE: &[u8] = b"\xFF\xD8\xFF\xE0 a whole still \xFF\xD9";
+
+/// A store that fails a number of times before it works.
+struct Flaky {
+    store: LocalStore,
+    failures_left: AtomicU32,
+}
+
+#[async_trait]
+impl ObjectStore for Flaky {
+    async fn put_file(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        if self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(StoreError::Unavailable("flaky".to_owned()));
+        }
+        self.store.put_file(key, source, metadata, when).await
+    }
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.put_bytes(key, bytes).await
+    }
+    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        self.store.head(key).await
+    }
+    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get_bytes(key, max_bytes).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.store.delete(key).await
+    }
+}
+
+struct Bench {
+    _dir: tempfile::TempDir,
+    spool: Spool,
+    store: Arc<Flaky>,
+    catalog: SqliteCatalog,
+    stop: watch::Sender<bool>,
+    clock: AtomicU32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let base = ObjectBase::default();
+        let (spool, _) = Spool::open(&dir.path().join("spool"), SpoolConfig { max_bytes: 1 << 20 }).unwrap();
+        let store = LocalStore::open(&dir.path().join("store")).unwrap();
+        let store = Arc::new(Flaky { store, failures_left: AtomicU32::new(0) });
+        let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
+        let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let arrivals = Arrivals::new(
+            Arc::<Flaky>::clone(&store),
+            Arc::new(catalog.clone()),
+            Arc::clone(&zones),
+            Arc::clone(&clock),
+        );
+        let config = ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
+        let parts = Parts {
+            spool: spool.clone(),
+            store: Arc::<Flaky>::clone(&store),
+            sink: Arc::new(arrivals),
+            cameras: Arc::new(catalog.clone()),
+            ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
+            media: Arc::new(PlainMedia),
+            zones,
+            clock,
+            config: Arc::new(config),
+        };
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(Shipper::new(parts).0.run(stopped));
+        Self { _dir: dir, spool, store, catalog, stop, clock: AtomicU32::new(0) }
+    }
+
+    async fn upload(&self, path: &str, bytes: &[u8], transfer: TransferEnd) {
+        let started_at = Millis(1_700_000_000_000 + i64::from(self.clock.fetch_add(1, Ordering::SeqCst)));
+        let start = UploadStart {
+            account: "camera".to_owned(),
+            camera: camtrail_model::CameraName::parse("backyard").unwrap(),
+            path: path.split('/').map(str::to_owned).collect(),
+            started_at,
+        };
+        let mut writer = self.spool.begin(start).unwrap();
+        writer.write(bytes).await.unwrap();
+        writer.commit(transfer, SystemClock.now()).await.unwrap();
+    }
+
+    async fn settled(&self) -> Vec<CatalogRecord> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.spool.usage().entries > 0 {
+            assert!(Instant::now() < deadline, "the spool never became empty");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.catalog.page(&EventQuery::default(), PageSize::DEFAULT, None).await.unwrap().items
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+    }
+}
+
+fn cut() -> TransferEnd {
+    TransferEnd::Cut("test".to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_becomes_one_event_with_a_poster() {
+    let bench = Bench::new();
+    bench.upload("snap/MDAlarm_20160830-155137.jpg", WHOLE, TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    assert_eq!(events.len(), 1);
+    let event = &events[0];
+    assert_eq!(
+        event.object_key.as_str(),
+        "patrolcams/backyard/2016-08-30/Hour-15/snap/MDAlarm_20160830-155137.jpg"
+    );
+    assert!(event.poster && event.metadata.complete);
+    assert_eq!(event.metadata.original_sha256, Some(Digest::of(WHOLE)));
+}
+
+/// NEVER-12: a camera that reuses one name keeps its history. NEVER-20: a replay doubles nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn same_name_other_bytes_are_two_events_and_replays_none() {
+    let bench = Bench::new();
+    let other = b"\xFF\xD8\xFF\xE0 another still \xFF\xD9";
+    for bytes in [WHOLE, other, WHOLE, other, WHOLE] {
+        bench.upload("snap/MDAlarm_20160830-155137.jpg", bytes, TransferEnd::Complete).await;
+    }
+    let events = bench.settled().await;
+    let mut names: Vec<_> = events.iter().map(|event| event.object_key.file().as_str().to_owned()).collect();
+    names.sort();
+    let hashed = format!("MDAlarm_20160830-155137.{}.jpg", Digest::of(other).short());
+    assert_eq!(names, [hashed, "MDAlarm_20160830-155137.jpg".to_owned()]);
+}
+
+/// Any number of cut tries, of any lengths, give way to the whole one, even while the store fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_upload_takes_the_place_of_its_cut_ones() {
+    let bench = Bench::new();
+    bench.store.failures_left.store(3, Ordering::SeqCst);
+    for length in [9, 6, 12] {
+        bench.upload("snap/MDAlarm_20160830-155137.jpg", &WHOLE[..length], cut()).await;
+    }
+    bench.upload("snap/MDAlarm_20160830-155137.jpg", WHOLE, TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    let told: Vec<_> = events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete, e.size)).collect();
+    assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true, WHOLE.len() as u64)]);
+}
+
+/// NEVER-19: a cut upload is kept, and shown as what it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_upload_is_kept_and_marked() {
+    let bench = Bench::new();
+    bench.upload("snap/MDAlarm_20160830-155137.jpg", &WHOLE[..9], cut()).await;
+    bench.upload("record/unknown.mp4", b"not what the name says", TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| !event.metadata.complete));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_and_sidecars_are_noted_and_no_events() {
+    let bench = Bench::new();
+    bench.upload("test.txt", b"hello", TransferEnd::Complete).await;
+    bench.upload("record/empty.mkv", b"", TransferEnd::Complete).await;
+    assert_eq!(bench.settled().await, vec![]);
+    let cameras = bench.catalog.cameras().await.unwrap();
+    assert_eq!(cameras[0].last_test.as_ref().map(|test| test.name.as_str()), Some("record/empty.mkv"));
+}

@@ -1,0 +1,43 @@
+//! A [`MediaTool`] without ffmpeg: looks at the first and last bytes, can't remux, and its posters are a word.
+
+use std::{io::Read, path::Path, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    Completeness, Container, MediaFacts, MediaSource,
+    ports::{MediaError, MediaTool, Poster},
+    sniff::{SNIFF_BYTES, sniff},
+};
+
+/// The fake.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainMedia;
+
+#[async_trait]
+impl MediaTool for PlainMedia {
+    fn problem(&self) -> Option<String> {
+        Some("tests have no ffmpeg".to_owned())
+    }
+
+    async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(&source.path);
+        file.and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| MediaError::Failed(e.to_string()))?;
+        let container = sniff(&bytes[..bytes.len().min(SNIFF_BYTES)]);
+        let completeness = match container {
+            Some(Container::Jpeg) if bytes.ends_with(&[0xFF, 0xD9]) => Completeness::Whole,
+            Some(Container::Jpeg) => Completeness::Cut("no end marker".to_owned()),
+            _ => Completeness::Unmarked,
+        };
+        Ok(MediaFacts { container, completeness, ..MediaFacts::unknown() })
+    }
+
+    async fn remux(&self, _: &MediaSource, _: &Path, _: Duration) -> Result<(), MediaError> {
+        Err(MediaError::Missing("tests have no ffmpeg".to_owned()))
+    }
+
+    async fn poster(&self, _: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {
+        Ok(Poster { jpeg: b"poster".to_vec(), width: 320, height: 180 })
+    }
+}
