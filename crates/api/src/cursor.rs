@@ -1,0 +1,50 @@
+//! Cursors: opaque, signed, and bound to the query that they came from.
+
+use std::hash::{Hash, Hasher};
+
+use camtrail_auth::SigningKey;
+use camtrail_model::{EventId, EventQuery, Position};
+
+use crate::problem::Problem;
+
+const PURPOSE: &str = "cursor";
+
+/// The text for the place `position` in the pages of `query`.
+pub(crate) fn encode(key: &SigningKey, query: &EventQuery, position: &Position) -> String {
+    let position = position.to_string();
+    let signature = key.sign(PURPOSE, &message(query, &position));
+    format!("{position}.{signature}")
+}
+
+/// Reads a cursor back; 400 for one that was altered, or comes from another query.
+pub(crate) fn decode(key: &SigningKey, query: &EventQuery, text: &str) -> Result<Position, Problem> {
+    let wrong = || {
+        Problem::bad_request(
+            "cursor: this is not a cursor of this query; expected the next_cursor of a page with the same filters and order",
+        )
+    };
+    let (position, signature) = text.split_once('.').ok_or_else(wrong)?;
+    if !key.verify(PURPOSE, &message(query, position), signature) {
+        return Err(wrong());
+    }
+    EventId::parse(position).ok_or_else(wrong)
+}
+
+fn message(query: &EventQuery, position: &str) -> String {
+    let mut stable = StableHasher::default();
+    query.hash(&mut stable);
+    format!("{}\0{position}", data_encoding::HEXLOWER.encode(&camtrail_auth::mac(b"query", &stable.0)))
+}
+
+/// Collects what is hashed: the standard hashers may change between releases, cursors must not.
+#[derive(Default)]
+struct StableHasher(Vec<u8>);
+
+impl Hasher for StableHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+    fn finish(&self) -> u64 {
+        0
+    }
+}

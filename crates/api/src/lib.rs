@@ -1,0 +1,76 @@
+//! The REST API: events, cameras, media, live updates, sessions; and the web app's files.
+//!
+//! Owns what a client sees: paths, shapes, errors. Promises: nothing is shown without a session or a signed link;
+//! errors are RFC 9457 problems; the OpenAPI document is generated from the same code that answers. Refuses:
+//! SQL, storage formats, and business rules, which are behind the ports.
+
+mod cursor;
+mod dto;
+mod links;
+mod problem;
+mod routes;
+mod security;
+mod signed_in;
+mod state;
+mod web;
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::security::SessionCookie;
+pub use state::{Api, ApiConfig, ApiParts, CameraSettings, SpoolParts, Status, StatusSource};
+pub use web::{WebFile, WebFiles};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Camtrail",
+        description = "Every motion clip of your cameras: listed, played, told live. Sign in with `POST /api/v1/session`; \
+                       the session travels in a cookie. Errors are RFC 9457 problem documents.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "session", description = "Signing in and out."),
+        (name = "events", description = "Captures, newest first."),
+        (name = "cameras", description = "Cameras and their health."),
+        (name = "live", description = "What happens now."),
+        (name = "system", description = "Health and status.")
+    ),
+    modifiers(&SessionCookie)
+)]
+struct Document;
+
+/// The router as a table of contents.
+fn documented() -> OpenApiRouter<Api> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
+        .routes(routes!(routes::events::list))
+        .routes(routes!(routes::events::one))
+        .routes(routes!(routes::media::media))
+        .routes(routes!(routes::cameras::list))
+        .routes(routes!(routes::live::live))
+        .routes(routes!(routes::system::status));
+    OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", v1)
+        .routes(routes!(routes::system::healthz))
+        .routes(routes!(routes::system::readyz))
+}
+
+/// The OpenAPI 3.1 document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().split_for_parts().1
+}
+
+/// The whole HTTP side, below the configured base path.
+pub fn router(api: Api) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let router = router
+        .merge(routes::system::documents(document))
+        .fallback(web::serve)
+        .method_not_allowed_fallback(problem::method_not_allowed);
+    security::layers(router, &api).with_state(api)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Lists of events, and one event.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use axum_extra::extract::{Query, QueryRejection};
+use camtrail_model::{CameraName, EventId, EventQuery, Millis, Order, PageSize};
+use jiff::{Timestamp, civil::Date};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    cursor,
+    dto::{Event, EventKind, EventPage},
+    problem::Problem,
+    signed_in::SignedIn,
+    state::Api,
+};
+
+/// Cameras in one query: each is a range of the index to read.
+const CAMERAS_MAX: usize = 500;
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// Only this camera; may stand several times.
+    #[serde(default)]
+    camera: Vec<String>,
+    /// Only clips (`record`) or stills (`snap`).
+    kind: Option<EventKind>,
+    /// Only this date, in each camera's own zone.
+    #[param(value_type = Option<String>, format = Date, example = "2016-08-30")]
+    date: Option<String>,
+    /// Only events at or after this moment: RFC 3339, or milliseconds since 1970.
+    #[param(example = "2016-08-30T00:00:00Z")]
+    from: Option<String>,
+    /// Only events before this moment: RFC 3339, or milliseconds since 1970.
+    to: Option<String>,
+    /// How many: 1 to 500.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before, of the same query.
+    cursor: Option<String>,
+    /// Newest first, or oldest first.
+    order: Option<ListOrder>,
+}
+
+/// The direction of a list.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ListOrder {
+    /// Newest first.
+    Newest,
+    /// Oldest first.
+    Oldest,
+}
+
+impl ListQuery {
+    fn parse(&self) -> Result<(EventQuery, PageSize), Problem> {
+        if self.camera.len() > CAMERAS_MAX {
+            return Err(Problem::bad_request(format!("camera stands more than {CAMERAS_MAX} times")));
+        }
+        let cameras = self.camera.iter().map(|name| CameraName::parse(name));
+        let cameras = cameras.collect::<Result<Vec<_>, _>>().map_err(|error| Problem::bad_request(error.to_string()))?;
+        let query = EventQuery {
+            cameras,
+            kind: self.kind.map(Into::into),
+            date: self.date.as_deref().map(date).transpose()?,
+            from: self.from.as_deref().map(|text| moment("from", text)).transpose()?,
+            to: self.to.as_deref().map(|text| moment("to", text)).transpose()?,
+            order: match self.order {
+                Some(ListOrder::Oldest) => Order::OldestFirst,
+                _ => Order::NewestFirst,
+            },
+        };
+        let limit = self.limit.map_or(Some(PageSize::DEFAULT), PageSize::new).ok_or_else(|| {
+            let found = self.limit.unwrap_or_default();
+            Problem::bad_request(format!("limit: found {found}, expected 1 to {}", PageSize::MAX))
+        })?;
+        Ok((query, limit))
+    }
+}
+
+fn date(text: &str) -> Result<Date, Problem> {
+    let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
+    date.ok_or_else(|| Problem::bad_request(format!("date: found {text:?}, expected a date such as 2016-08-30")))
+}
+
+fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
+    if let Ok(millis) = text.parse::<i64>() {
+        return Ok(Millis(millis));
+    }
+    text.parse::<Timestamp>().map(Millis::from).map_err(|_| {
+        Problem::bad_request(format!(
+            "{key}: found {text:?}, expected a moment such as 2016-08-30T22:29:54Z, or milliseconds since 1970"
+        ))
+    })
+}
+
+/// List events.
+///
+/// Strict pages: whatever comes or goes meanwhile, nothing is repeated and nothing that stays is skipped.
+#[utoipa::path(
+    get, path = "/events", tag = "events", params(ListQuery), security(("session" = [])),
+    responses(
+        (status = 200, description = "A page of events.", body = EventPage),
+        (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    _: SignedIn,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<EventPage>, Problem> {
+    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let (query, limit) = asked.parse()?;
+    let after = asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
+    let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
+    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
+    Ok(Json(EventPage { items: page.items.iter().map(|record| Event::new(&api, record)).collect(), next_cursor }))
+}
+
+/// One event.
+#[utoipa::path(
+    get, path = "/events/{id}", tag = "events", security(("session" = [])),
+    params(("id" = String, Path, description = "An event's id.")),
+    responses(
+        (status = 200, description = "The event.", body = Event),
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn one(State(api): State<Api>, _: SignedIn, Path(id): Path<String>) -> Result<Json<Event>, Problem> {
+    let missing = || Problem::not_found("event");
+    let id = EventId::parse(&id).ok_or_else(missing)?;
+    let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
+    Ok(Json(Event::new(&api, &record)))
+}

@@ -1,0 +1,158 @@
+//! What happens now, by Server-Sent Events.
+//!
+//! A stream reads the catalog's sequence of changes from where the client was: after a reconnect or a restart
+//! nothing is missed and nothing doubled. A client that was away too long is told to load afresh.
+
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{Event as Message, KeepAlive, Sse},
+    },
+};
+use camtrail_model::{Change, ChangeKind, ChangeSeq};
+use futures::{Stream, stream};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::ToSchema;
+
+use crate::{dto::Event, problem::Problem, signed_in::SignedIn, state::Api};
+
+/// Between two signs of life; also how soon a revoked session's stream ends.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Changes read at once.
+const BATCH: usize = 64;
+
+/// The data of a `new`, `changed` or `removed` message.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LiveEvent {
+    /// Which event.
+    id: String,
+    /// The event as it is now; null where it is gone.
+    event: Option<Event>,
+}
+
+struct Live {
+    api: Api,
+    token_sha256: [u8; 32],
+    seq: ChangeSeq,
+    ready: VecDeque<Message>,
+    wake: watch::Receiver<u64>,
+    stop: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Live updates.
+///
+/// `text/event-stream`: `ready` at the start; then `new`, `changed` and `removed` with a `LiveEvent` and an id for
+/// `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh.
+#[utoipa::path(
+    get, path = "/live", tag = "live", security(("session" = [])),
+    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
+    responses(
+        (status = 200, description = "The stream.", content_type = "text/event-stream", body = LiveEvent),
+        (status = 400, description = "`Last-Event-ID` is not an id of ours.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many live streams.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn live(State(api): State<Api>, session: SignedIn, headers: HeaderMap) -> Result<Response, Problem> {
+    let permit = api.parts.live.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open: try again later")
+    })?;
+    let wake = api.parts.catalog.watch();
+    let seq = match headers.get("last-event-id").filter(|value| !value.is_empty()) {
+        None => api.parts.catalog.latest_change().await?,
+        Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+            Problem::bad_request(format!("Last-Event-ID: found {value:?}, expected the id of a message of this stream"))
+        })?,
+    };
+    let hello = Message::default().event("ready").id(seq.to_string()).data(format!("{{\"seq\":{seq}}}"));
+    let live = Live {
+        token_sha256: session.token_sha256,
+        seq,
+        ready: VecDeque::from([hello]),
+        wake,
+        stop: api.parts.stop.clone(),
+        api,
+        _permit: permit,
+    };
+    let sse = Sse::new(live.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    // Proxies that buffer would make it not live.
+    Ok(([("x-accel-buffering", "no"), ("cache-control", "no-store")], sse).into_response())
+}
+
+impl Live {
+    fn messages(self) -> impl Stream<Item = Result<Message, Infallible>> {
+        stream::unfold(self, |mut live| async move {
+            let message = live.next().await?;
+            Some((Ok(message), live))
+        })
+    }
+
+    /// The next message; `None` ends the stream, and the client comes back with its last id.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Some(message);
+            }
+            self.wake.mark_unchanged();
+            self.fill().await?;
+            if !self.ready.is_empty() {
+                continue;
+            }
+            let heartbeat = tokio::select! {
+                changed = self.wake.changed() => {
+                    changed.ok()?;
+                    false
+                }
+                // Another process (a command) may have written, too.
+                () = tokio::time::sleep(HEARTBEAT) => true,
+                _ = self.stop.wait_for(|stop| *stop) => return None,
+            };
+            if heartbeat {
+                self.still_signed_in().await?;
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> Option<()> {
+        let changes = match self.api.parts.catalog.changes(self.seq, BATCH).await {
+            Ok(changes) => changes,
+            Err(error) => {
+                tracing::warn!(%error, "a live stream ends: the catalog can't answer");
+                return None;
+            }
+        };
+        if changes.gap {
+            self.seq = self.api.parts.catalog.latest_change().await.ok()?;
+            let reset = Message::default().event("reset").id(self.seq.to_string()).data("{}");
+            self.ready.push_back(reset);
+            return Some(());
+        }
+        for change in changes.items {
+            self.seq = change.seq;
+            self.ready.push_back(self.message(&change)?);
+        }
+        Some(())
+    }
+
+    fn message(&self, change: &Change) -> Option<Message> {
+        let name = match (change.kind, &change.record) {
+            (_, None) => "removed",
+            (ChangeKind::New, _) => "new",
+            _ => "changed",
+        };
+        let event = change.record.as_ref().map(|record| Event::new(&self.api, record));
+        let data = LiveEvent { id: change.id.to_string(), event };
+        Message::default().event(name).id(change.seq.to_string()).json_data(data).ok()
+    }
+
+    async fn still_signed_in(&self) -> Option<()> {
+        let parts = &self.api.parts;
+        parts.accounts.session_user(&self.token_sha256, parts.clock.now()).await.ok()?.map(|_| ())
+    }
+}

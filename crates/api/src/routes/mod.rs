@@ -1,0 +1,8 @@
+//! One file a subject; handlers extract, call a port, and render.
+
+pub(crate) mod cameras;
+pub(crate) mod events;
+pub(crate) mod live;
+pub(crate) mod media;
+pub(crate) mod session;
+pub(crate) mod system;

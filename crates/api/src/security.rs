@@ -1,0 +1,102 @@
+//! What stands around every route: headers, cross-site refusal, limits, traces, panics.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+
+use crate::{problem::Problem, state::Api};
+
+/// The largest request body. Sign-ins and the like are small; media never come this way.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+/// A request that isn't answered by then (live streams and media answer at once and go on).
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Only our own scripts, styles and media; no frames; nothing from elsewhere but the bucket's own media.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: \
+     https:; media-src 'self' blob: https:; connect-src 'self' https:; font-src 'self'; manifest-src 'self'; worker-src \
+     'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+
+/// Tells OpenAPI readers how sessions travel.
+pub(crate) struct SessionCookie;
+
+impl utoipa::Modify for SessionCookie {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
+        document.components.get_or_insert_default().add_security_scheme("session", scheme);
+    }
+}
+
+/// Wraps the router, innermost first.
+pub(crate) fn layers(router: Router<Api>, api: &Api) -> Router<Api> {
+    router
+        .layer(RequestBodyLimitLayer::new(BODY_MAX_BYTES))
+        .layer(from_fn_with_state(api.clone(), refuse_cross_site))
+        .layer(from_fn(answer_in_time))
+        .layer(from_fn(secure_headers))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why").into_response()
+        }))
+        .layer(from_fn(trace))
+}
+
+/// A browser says where a request comes from; another site's must not act with our cookie (NEVER-31). Programs
+/// that are no browsers send neither header, and have no cookie to be abused.
+async fn refuse_cross_site(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_site(&api, &request) {
+        return next.run(request).await;
+    }
+    Problem::new(StatusCode::FORBIDDEN, "a page of another site sent this request: refused").into_response()
+}
+
+fn is_same_site(api: &Api, request: &Request) -> bool {
+    let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(&HeaderName::from_static("sec-fetch-site")) {
+        return matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = text(&header::ORIGIN) else { return true };
+    let authority = |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
+    let Some(from) = authority(origin) else { return false };
+    let host = text(&header::HOST).map(str::to_owned);
+    let public = api.parts.config.public_url.as_deref().and_then(authority);
+    host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
+}
+
+async fn answer_in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive").into_response(),
+    }
+}
+
+async fn secure_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ] {
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// One line a request, at debug. The path only: queries hold signatures.
+async fn trace(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let started = std::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, took_ms) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
+    tracing::debug!(%method, path, status, took_ms, "answered");
+    response
+}

@@ -1,0 +1,191 @@
+//! What the handlers work with.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use camtrail_auth::{Passwords, SigningKey, Throttle};
+use camtrail_model::{
+    CameraName, CameraZones,
+    ports::{Accounts, Catalog, Clock, ObjectStore},
+};
+use serde::Serialize;
+use tokio::sync::{Semaphore, watch};
+use utoipa::ToSchema;
+
+use crate::web::WebFiles;
+
+/// Live streams at once; each is a task and a socket.
+const LIVE_MAX: usize = 1_000;
+
+/// What is configured of HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct ApiConfig {
+    /// Below which path everything stands: empty, or `/cams` (a slash before, none behind).
+    pub base_path: String,
+    /// How the world reaches us, if configured: decides about `Secure` cookies and cross-site checks.
+    pub public_url: Option<String>,
+}
+
+/// What is configured of one camera.
+#[derive(Debug, Clone, Default)]
+pub struct CameraSettings {
+    /// What people call it; else its name.
+    pub display_name: Option<String>,
+    /// Unheard for so long it is silent; `None`: never.
+    pub silent_after: Option<Duration>,
+}
+
+/// How the box is doing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Status {
+    /// Camtrail's version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// The media tool.
+    pub media: MediaStatus,
+    /// The FTP gateway.
+    pub ftp: FtpStatus,
+    /// What waits to be stored.
+    pub spool: SpoolStatus,
+    /// The server's clock, RFC 3339.
+    pub now: String,
+}
+
+/// The media tool.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MediaStatus {
+    /// Whether clips can be remuxed and get posters.
+    pub available: bool,
+    /// What is missing, for a person.
+    pub problem: Option<String>,
+}
+
+/// The FTP gateway.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FtpStatus {
+    /// Where it listens, as bound.
+    #[schema(example = "0.0.0.0:2121")]
+    pub address: String,
+}
+
+/// What waits to be stored.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SpoolStatus {
+    /// Uploads that wait.
+    pub entries: u64,
+    /// Their bytes and those of uploads under way.
+    pub bytes: u64,
+    /// How many bytes the spool takes before it refuses uploads.
+    pub max_bytes: u64,
+    /// Uploads that failed to be stored last time and are tried again.
+    pub failing: usize,
+    /// Why the last one failed; null after a success.
+    pub problem: Option<String>,
+}
+
+impl Status {
+    /// Puts a status together.
+    pub fn new(version: &str, media_problem: Option<String>, ftp_address: String, spool: SpoolParts, now: String) -> Self {
+        Self {
+            version: version.to_owned(),
+            media: MediaStatus { available: media_problem.is_none(), problem: media_problem },
+            ftp: FtpStatus { address: ftp_address },
+            spool: SpoolStatus {
+                entries: spool.entries,
+                bytes: spool.bytes,
+                max_bytes: spool.max_bytes,
+                failing: spool.failing,
+                problem: spool.problem,
+            },
+            now,
+        }
+    }
+}
+
+/// The spool's numbers, for [`Status::new`].
+#[derive(Debug, Clone, Default)]
+pub struct SpoolParts {
+    /// Uploads that wait.
+    pub entries: u64,
+    /// Bytes taken.
+    pub bytes: u64,
+    /// The bound.
+    pub max_bytes: u64,
+    /// Uploads that failed last time.
+    pub failing: usize,
+    /// Why.
+    pub problem: Option<String>,
+}
+
+/// Where the status comes from.
+pub trait StatusSource: Send + Sync {
+    /// How the box is doing now.
+    fn status(&self) -> Status;
+}
+
+/// The API's parts. Clones share them.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) zones: Arc<CameraZones>,
+    pub(crate) cameras: HashMap<CameraName, CameraSettings>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) key: SigningKey,
+    pub(crate) web: Arc<dyn WebFiles>,
+    pub(crate) status: Arc<dyn StatusSource>,
+    pub(crate) config: ApiConfig,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) throttle: Throttle<(IpAddr, String)>,
+    pub(crate) live: Arc<Semaphore>,
+}
+
+/// What [`Api::new`] wants.
+pub struct ApiParts {
+    /// Events.
+    pub catalog: Arc<dyn Catalog>,
+    /// People.
+    pub accounts: Arc<dyn Accounts>,
+    /// Objects.
+    pub store: Arc<dyn ObjectStore>,
+    /// The cameras' clocks.
+    pub zones: Arc<CameraZones>,
+    /// Configured cameras.
+    pub cameras: HashMap<CameraName, CameraSettings>,
+    /// Checks passwords.
+    pub passwords: Arc<Passwords>,
+    /// Our clock.
+    pub clock: Arc<dyn Clock>,
+    /// Signs media links and cursors.
+    pub key: SigningKey,
+    /// The web app.
+    pub web: Arc<dyn WebFiles>,
+    /// How the box is doing.
+    pub status: Arc<dyn StatusSource>,
+    /// What is configured.
+    pub config: ApiConfig,
+    /// Turns true when the program stops: live streams end.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Api {
+    /// From its parts.
+    pub fn new(parts: ApiParts) -> Self {
+        let ApiParts { catalog, accounts, store, zones, cameras, passwords, clock, key, web, status, config, stop } = parts;
+        let (throttle, live) = (Throttle::new(), Arc::new(Semaphore::new(LIVE_MAX)));
+        let parts = Parts {
+            catalog, accounts, store, zones, cameras, passwords, clock, key, web, status, config, stop, throttle, live,
+        };
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Whether people reach us by https, so that cookies may be `Secure`.
+    pub(crate) fn is_https(&self) -> bool {
+        self.parts.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+}
