@@ -1,0 +1,251 @@
+//! One box: all stages wired together in one process.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, bail};
+use camtrail_api::{Api, ApiConfig, ApiParts, SpoolParts, Status, StatusSource};
+use camtrail_arrival::Arrivals;
+use camtrail_auth::{Passwords, SigningKey};
+use camtrail_catalog::{SqliteCatalog, SqliteLedger};
+use camtrail_gateway::{FtpLogin, Parts, ShipConfig, Shipper, ShipperStatus};
+use camtrail_media::{Ffmpeg, FfmpegConfig};
+use camtrail_model::ports::{Accounts, Clock, MediaTool, SystemClock};
+use camtrail_spool::{Spool, SpoolConfig};
+use camtrail_store::LocalStore;
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    config::Settings,
+    first_start::{self, Given, Shown},
+    web_files::Embedded,
+};
+
+/// What goes where below the data dir.
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+    fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+    fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+    pub(crate) fn catalog(&self) -> PathBuf {
+        self.0.join("catalog.db")
+    }
+    fn ledger(&self) -> PathBuf {
+        self.0.join("ledger.db")
+    }
+    fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+    fn addresses(&self) -> PathBuf {
+        self.run().join("addresses.json")
+    }
+
+    /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
+    fn claim(&self) -> anyhow::Result<File> {
+        let place = self.0.display();
+        camtrail_durable::create_dirs(&self.run()).with_context(|| {
+            format!("data_dir {place} can't be written: choose another with --data-dir, or give this user access")
+        })?;
+        let lock = File::create(self.run().join("lock")).with_context(|| format!("data_dir {place} can't be written"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(fs::TryLockError::WouldBlock) => {
+                bail!("data_dir {place} is in use by another Camtrail: stop that one, or choose another with --data-dir")
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("data_dir {place} can't be locked")),
+        }
+    }
+}
+
+/// A running box.
+pub(crate) struct App {
+    /// Where the web app is, as bound.
+    pub(crate) http: SocketAddr,
+    /// Where FTP is, as bound.
+    pub(crate) ftp: SocketAddr,
+    /// Passwords that were made now.
+    pub(crate) shown: Shown,
+    /// What is missing for media work, in a line.
+    pub(crate) media_problem: Option<String>,
+    addresses: PathBuf,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    shipper: JoinHandle<()>,
+    _lock: File,
+}
+
+/// Tells the API how the box is doing.
+struct BoxStatus {
+    spool: Spool,
+    spool_max_bytes: u64,
+    shipper: Arc<Mutex<ShipperStatus>>,
+    media: Arc<Ffmpeg>,
+    ftp: SocketAddr,
+}
+
+impl StatusSource for BoxStatus {
+    fn status(&self) -> Status {
+        let usage = self.spool.usage();
+        let shipper = self.shipper.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let spool = SpoolParts {
+            entries: usage.entries,
+            bytes: usage.bytes,
+            max_bytes: self.spool_max_bytes,
+            failing: shipper.failing,
+            problem: shipper.last_error,
+        };
+        let now = format!("{:.3}", SystemClock.now().timestamp());
+        Status::new(env!("CARGO_PKG_VERSION"), self.media.problem(), self.ftp.to_string(), spool, now)
+    }
+}
+
+/// Binds before anything else is started, and says what to do where that fails.
+async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| bind_advice("http.listen", "CAMTRAIL__HTTP__LISTEN", address))
+}
+
+fn bind_advice(key: &str, variable: &str, address: SocketAddr) -> String {
+    format!("{key} {address} can't be opened: is another program using it? choose another address with {variable}")
+}
+
+impl App {
+    /// Starts everything; when this returns, the ports are open and `run/addresses.json` is written.
+    pub(crate) async fn start(mut settings: Settings, given: &Given) -> anyhow::Result<Self> {
+        let dir = DataDir::new(&settings.data_dir);
+        let lock = dir.claim()?;
+        let _ = fs::remove_file(dir.addresses());
+        let http = bind_http(settings.http_listen).await?;
+        let catalog = SqliteCatalog::open(&dir.catalog(), &settings.base)?;
+        let ledger = SqliteLedger::open(&dir.ledger(), &settings.base)?;
+        let store = Arc::new(LocalStore::open(&dir.store()).context("opening the store")?);
+        let (spool, recovery) = Spool::open(&dir.spool(), SpoolConfig { max_bytes: settings.spool_max_bytes })?;
+        if recovery.entries > 0 {
+            tracing::info!(entries = recovery.entries, cut = recovery.cut, "the spool holds uploads of an earlier run");
+        }
+        let passwords = Arc::new(Passwords::new()?);
+        let shown = first_start::prepare(given, &mut settings.accounts, &catalog, &passwords).await?;
+        let key = SigningKey::new(catalog.secret("links", &camtrail_auth::random_bytes::<32>()?).await?);
+        let media = Arc::new(Ffmpeg::discover(FfmpegConfig::default()));
+        let media_problem = media.problem();
+        if let Some(problem) = &media_problem {
+            tracing::warn!("{problem}");
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let zones = Arc::new(settings.zones.clone());
+        let arrivals = Arrivals::new(store.clone(), Arc::new(catalog.clone()), zones.clone(), clock.clone());
+        let (shipper, storage) = Shipper::new(Parts {
+            spool: spool.clone(),
+            store: store.clone(),
+            sink: Arc::new(arrivals),
+            cameras: Arc::new(catalog.clone()),
+            ledger: Arc::new(ledger),
+            media: media.clone(),
+            zones: zones.clone(),
+            clock: clock.clone(),
+            config: Arc::new(ShipConfig {
+                base: settings.base.clone(),
+                remux: settings.remux,
+                remux_limit: settings.remux_limit,
+                poster: settings.poster,
+            }),
+        });
+        let login = FtpLogin::new(settings.accounts.clone(), Some(Arc::new(catalog.clone())), passwords.clone(), clock.clone());
+        let ftp_config = camtrail_ftp::ServerConfig {
+            listen: settings.ftp_listen,
+            passive_ports: settings.passive_ports.clone(),
+            passive_host: settings.passive_host.clone(),
+            banner: "Camtrail".to_owned(),
+            ..camtrail_ftp::ServerConfig::default()
+        };
+        let ftp = camtrail_ftp::Server::bind(ftp_config, Arc::new(login), Arc::new(storage))
+            .with_context(|| bind_advice("ftp.listen", "CAMTRAIL__FTP__LISTEN", settings.ftp_listen))?;
+        let (stop, stopped) = watch::channel(false);
+        let (http_address, ftp_address) = (http.local_addr()?, ftp.local_addr());
+        let status = BoxStatus {
+            spool,
+            spool_max_bytes: settings.spool_max_bytes,
+            shipper: shipper.status(),
+            media,
+            ftp: ftp_address,
+        };
+        let api = Api::new(ApiParts {
+            catalog: Arc::new(catalog.clone()),
+            accounts: Arc::new(catalog),
+            store,
+            zones,
+            cameras: settings.cameras.clone(),
+            passwords,
+            clock,
+            key,
+            web: Arc::new(Embedded),
+            status: Arc::new(status),
+            config: ApiConfig { base_path: settings.base_path.clone(), public_url: settings.public_url.clone() },
+            stop: stopped.clone(),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve_http(http, api, stopped.clone()));
+        tasks.spawn(ftp.run(until(stopped.clone())));
+        let shipper = tokio::spawn(shipper.run(stopped));
+        announce(&dir.addresses(), http_address, ftp_address).context("writing run/addresses.json")?;
+        Ok(Self {
+            http: http_address,
+            ftp: ftp_address,
+            shown,
+            media_problem,
+            addresses: dir.addresses(),
+            stop,
+            tasks,
+            shipper,
+            _lock: lock,
+        })
+    }
+
+    /// Stops in order: no new uploads, then what is under way, then shipping.
+    pub(crate) async fn stop(mut self) {
+        let _ = fs::remove_file(&self.addresses);
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+        let _ = self.shipper.await;
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn serve_http(listener: TcpListener, api: Api, stopped: watch::Receiver<bool>) {
+    /// Downloads under way may go on for so long.
+    const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+    let service = camtrail_api::router(api).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(until(stopped.clone()));
+    tokio::select! {
+        outcome = serving.into_future() => {
+            if let Err(error) = outcome {
+                tracing::error!(%error, "the web server stopped");
+            }
+        }
+        () = async { until(stopped).await; tokio::time::sleep(GRACE).await } => {}
+    }
+}
+
+/// What scripts and checks read: the ports as really bound.
+fn announce(path: &Path, http: SocketAddr, ftp: SocketAddr) -> io::Result<()> {
+    let text = serde_json::json!({ "http": http.to_string(), "ftp": ftp.to_string() }).to_string();
+    camtrail_durable::replace_file(path, text.as_bytes())
+}

@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// Every motion clip your cameras take, safe off-site within seconds and found again in an instant.
+#[derive(Debug, Parser)]
+#[command(name = "camtrail", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// How logs are written to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// An object a line, for machines.
+    Json,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file (TOML, or JSON if it ends in .json). Without one, defaults run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where everything is kept; goes before the file's data_dir.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process: FTP gateway, store, catalog, API and web app.
+    Serve(ConfigArgs),
+    /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
+    Demo,
+    /// People who sign in.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Cameras' FTP accounts.
+    #[command(subcommand)]
+    Camera(CameraCommand),
+    /// Print the OpenAPI document of the REST API.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Make a user; the password is asked for, or read from standard input.
+    Add {
+        /// The name that they sign in with.
+        name: String,
+        /// Sees everything and changes nothing; without it, the user is an admin.
+        #[arg(long)]
+        viewer: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List users.
+    List(ConfigArgs),
+    /// Give a user another password; their sessions end.
+    Passwd {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Lock a user out, at once and everywhere.
+    Disable {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CameraCommand {
+    /// Make an FTP account for one camera; its password is printed once.
+    Add {
+        /// The camera's name, and the account's.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List cameras and FTP accounts.
+    List(ConfigArgs),
+}
+
+/// Logs go to stderr; `RUST_LOG` chooses what.
+pub(crate) fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,120 @@
+//! `camtrail user …` and `camtrail camera …`: work beside a running server, on the same database.
+
+use std::io::{BufRead, IsTerminal};
+
+use anyhow::{Context, bail};
+use camtrail_auth::{Passwords, readable_password};
+use camtrail_catalog::SqliteCatalog;
+use camtrail_model::{
+    CameraName,
+    ports::{Accounts, Catalog, FtpAccount, Role, User},
+};
+
+use crate::{
+    app::DataDir,
+    cli::{CameraCommand, ConfigArgs, UserCommand},
+    config,
+};
+
+/// The shortest password that is taken from a person.
+const PASSWORD_MIN_CHARS: usize = 8;
+
+fn open(args: &ConfigArgs) -> anyhow::Result<SqliteCatalog> {
+    let settings = config::settings(args)?;
+    let dir = DataDir::new(&settings.data_dir);
+    SqliteCatalog::open(&dir.catalog(), &settings.base)
+        .with_context(|| format!("opening the catalog in data_dir {}", settings.data_dir.display()))
+}
+
+pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
+    match command {
+        UserCommand::Add { name, viewer, config } => {
+            let catalog = open(&config)?;
+            if catalog.user(&name).await?.is_some() {
+                bail!("there is a user {name:?} already: `camtrail user passwd` changes the password");
+            }
+            let role = if viewer { Role::Viewer } else { Role::Admin };
+            let password_hash = ask_password().await?;
+            catalog.put_user(&User { name: name.clone(), password_hash, role, disabled: false }).await?;
+            println!("{name} can sign in as {}.", role.as_str());
+        }
+        UserCommand::List(config) => {
+            for user in open(&config)?.users().await? {
+                println!("{}\t{}{}", user.name, user.role.as_str(), if user.disabled { "\tdisabled" } else { "" });
+            }
+        }
+        UserCommand::Passwd { name, config } => {
+            let catalog = open(&config)?;
+            let user = existing(&catalog, &name).await?;
+            catalog.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
+            println!("{name} has a new password; sessions with the old one have ended.");
+        }
+        UserCommand::Disable { name, config } => {
+            let catalog = open(&config)?;
+            let user = existing(&catalog, &name).await?;
+            catalog.put_user(&User { disabled: true, ..user }).await?;
+            println!("{name} is locked out.");
+        }
+    }
+    Ok(())
+}
+
+async fn existing(catalog: &SqliteCatalog, name: &str) -> anyhow::Result<User> {
+    let user = catalog.user(name).await?;
+    user.with_context(|| format!("there is no user {name:?}: `camtrail user list` shows all"))
+}
+
+pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
+    match command {
+        CameraCommand::Add { name, config } => {
+            let camera = CameraName::parse(&name)?;
+            let catalog = open(&config)?;
+            if catalog.ftp_accounts().await?.iter().any(|account| account.user == name) {
+                bail!("there is an FTP account {name:?} already");
+            }
+            let password = readable_password()?;
+            let password_hash = Passwords::new()?.hash(password.as_bytes()).await?;
+            let account = FtpAccount { user: name.clone(), password_hash, camera: camera.to_string() };
+            catalog.put_ftp_account(&account).await?;
+            println!("FTP user {name}, password {password}      (shown only this once)");
+        }
+        CameraCommand::List(config) => {
+            let catalog = open(&config)?;
+            for camera in catalog.cameras().await? {
+                let seen = camera.last_seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                println!("{}\t{} events\tlast seen {seen}", camera.name, camera.events);
+            }
+            for account in catalog.ftp_accounts().await? {
+                println!("FTP account {}\tfor {}", account.user, account.camera);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// From standard input: piped, or typed (with the terminal's echo off where `stty` can do that).
+async fn ask_password() -> anyhow::Result<String> {
+    let terminal = std::io::stdin().is_terminal();
+    if terminal {
+        eprint!("Password (at least {PASSWORD_MIN_CHARS} characters): ");
+    }
+    let mut line = String::new();
+    let quiet = terminal && echo(false);
+    let read = std::io::stdin().lock().read_line(&mut line);
+    if quiet {
+        echo(true);
+        eprintln!();
+    }
+    read.context("reading the password from standard input")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.chars().count() < PASSWORD_MIN_CHARS {
+        let found = password.chars().count();
+        bail!("the password has {found} characters, expected at least {PASSWORD_MIN_CHARS}");
+    }
+    Ok(Passwords::new()?.hash(password.as_bytes()).await?)
+}
+
+fn echo(on: bool) -> bool {
+    let word = if on { "echo" } else { "-echo" };
+    std::process::Command::new("stty").arg(word).status().is_ok_and(|status| status.success())
+}

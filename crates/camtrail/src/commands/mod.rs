@@ -1,0 +1,23 @@
+//! One file a command.
+
+mod accounts;
+mod demo;
+mod serve;
+
+use anyhow::Context;
+
+use crate::cli::{Cli, Command};
+
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Serve(args) => serve::serve(&args).await,
+        Command::Demo => demo::demo().await,
+        Command::User(command) => accounts::user(command).await,
+        Command::Camera(command) => accounts::camera(command).await,
+        Command::Openapi => {
+            let document = camtrail_api::openapi().to_pretty_json().context("writing the OpenAPI document")?;
+            println!("{document}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Configuration: one struct a stage, a default and a doc for each key, all of it checked before a port opens.
+//!
+//! A file (TOML, or JSON with the same keys), then the environment (`CAMTRAIL__SECTION__KEY`), then the command
+//! line. Unknown keys are errors.
+
+mod error;
+mod load;
+mod settings;
+mod shape;
+mod units;
+
+pub(crate) use error::ConfigError;
+pub(crate) use load::load;
+pub(crate) use settings::Settings;
+
+use crate::cli::ConfigArgs;
+
+/// The checked configuration.
+pub(crate) fn settings(args: &ConfigArgs) -> Result<Settings, ConfigError> {
+    let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value)));
+    let loaded = load(args.config.as_deref(), environment)?;
+    Settings::check(loaded, args.data_dir.as_deref())
+}

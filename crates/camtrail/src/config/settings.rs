@@ -1,0 +1,256 @@
+//! The configuration, checked and in types: what the stages are started with.
+
+use std::{
+    collections::HashMap,
+    net::{SocketAddr, ToSocketAddrs},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use camtrail_api::CameraSettings;
+use camtrail_gateway::{AccountScope, CameraAccount};
+use camtrail_model::{CameraName, CameraZones, ObjectBase};
+use jiff::tz::TimeZone;
+
+use super::{
+    ConfigError,
+    load::Loaded,
+    shape::{Camera, Config, FtpAccount},
+    units,
+};
+
+/// Everything that `serve` needs, all of it plausible.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) zones: CameraZones,
+    pub(crate) cameras: HashMap<CameraName, CameraSettings>,
+    pub(crate) ftp_listen: SocketAddr,
+    pub(crate) passive_ports: RangeInclusive<u16>,
+    pub(crate) passive_host: Option<String>,
+    pub(crate) accounts: Vec<CameraAccount>,
+    pub(crate) base: ObjectBase,
+    pub(crate) remux: bool,
+    pub(crate) remux_limit: Duration,
+    pub(crate) poster: bool,
+    pub(crate) spool_max_bytes: u64,
+    pub(crate) http_listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    pub(crate) base_path: String,
+}
+
+/// Says where a value comes from when it is wrong.
+struct Checker<'a> {
+    place: &'a str,
+}
+
+impl Checker<'_> {
+    fn wrong(&self, key: &str, found: &str, expected: impl Into<String>) -> ConfigError {
+        ConfigError::Value {
+            place: self.place.to_owned(),
+            key: key.to_owned(),
+            found: found.to_owned(),
+            expected: expected.into(),
+        }
+    }
+
+    fn address(&self, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+        let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+        resolved.ok_or_else(|| self.wrong(key, text, "an address and a port, such as 127.0.0.1:8080 (port 0: any free one)"))
+    }
+
+    fn zone(&self, key: &str, text: &str) -> Result<TimeZone, ConfigError> {
+        TimeZone::get(text).map_err(|_| self.wrong(key, text, "an IANA time zone, such as America/Los_Angeles"))
+    }
+
+    fn bytes(&self, key: &str, text: &str) -> Result<u64, ConfigError> {
+        units::bytes(text).filter(|&n| n > 0).ok_or_else(|| self.wrong(key, text, "a size, such as 10GB or 512MiB"))
+    }
+
+    fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
+        units::duration(text).ok_or_else(|| self.wrong(key, text, "a duration, such as 30s, 15m, 24h or 7d"))
+    }
+
+    fn ports(&self, key: &str, text: &str) -> Result<RangeInclusive<u16>, ConfigError> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
+            (Ok(first), Ok(last)) if first <= last && (first > 0 || last == 0) => Ok(first..=last),
+            _ => Err(self.wrong(key, text, "a range of ports, such as 50000-50099 (0: any free ones)")),
+        }
+    }
+
+    /// This build has one box; what belongs to the other shapes is refused, not silently ignored.
+    fn only(&self, key: &str, found: &str, allowed: &[&str]) -> Result<(), ConfigError> {
+        if allowed.contains(&found) {
+            return Ok(());
+        }
+        let listed: Vec<_> = allowed.iter().filter(|word| !word.is_empty()).map(|word| format!("{word:?}")).collect();
+        let expected = if listed.is_empty() { "nothing".to_owned() } else { listed.join(" or ") };
+        Err(self.wrong(key, found, format!("{expected}: this version of Camtrail does nothing else here yet")))
+    }
+
+    fn one_box_only(&self, config: &Config) -> Result<(), ConfigError> {
+        self.only("s3_info.bucket_name", &config.s3_info.bucket_name, &[""])?;
+        self.only("s3_info.endpoint", &config.s3_info.endpoint, &[""])?;
+        self.only("store.kind", &config.store.kind, &["local", ""])?;
+        self.only("catalog.kind", &config.catalog.kind, &["sqlite", ""])?;
+        self.only("catalog.endpoint", &config.catalog.endpoint, &[""])?;
+        self.only("arrival.mode", &config.arrival.mode, &["inline", ""])?;
+        self.only("arrival.url", &config.arrival.url, &[""])?;
+        self.only("ftp.tls_cert", &config.ftp.tls_cert, &[""])?;
+        self.only("ftp.tls_key", &config.ftp.tls_key, &[""])?;
+        self.only("ftp.tls_implicit_listen", &config.ftp.tls_implicit_listen, &[""])?;
+        let flags = [
+            ("ftp.tls_required", config.ftp.tls_required),
+            ("media.small", config.media.small),
+            ("media.keep_original", config.media.keep_original),
+        ];
+        for (key, on) in flags {
+            self.only(key, if on { "true" } else { "false" }, &["false"])?;
+        }
+        self.only("retention.max_bytes", &config.retention.max_bytes, &[""])
+    }
+
+    fn account(&self, index: usize, account: &FtpAccount) -> Result<CameraAccount, ConfigError> {
+        let key = |name: &str| format!("ftp.account[{index}].{name}");
+        if account.user.is_empty() {
+            return Err(self.wrong(&key("user"), "", "a login name"));
+        }
+        let password_hash = match (account.password_hash.as_str(), account.password_file.as_str()) {
+            ("", "") => return Err(self.wrong(&key("password_hash"), "", "a password_hash or a password_file")),
+            (hash, "") if camtrail_auth::is_password_hash(hash) => hash.to_owned(),
+            (_, "") => {
+                return Err(self.wrong(&key("password_hash"), "(not shown)", "an Argon2id hash that begins with $argon2id$"));
+            }
+            ("", file) => self.password_file(&key("password_file"), file)?,
+            _ => return Err(self.wrong(&key("password_file"), &account.password_file, "one of password_hash and password_file")),
+        };
+        let camera = if account.camera.is_empty() { &account.user } else { &account.camera };
+        let scope = AccountScope::parse(camera)
+            .map_err(|error| self.wrong(&key("camera"), camera, format!("a camera's name or \"*\" ({error})")))?;
+        Ok(CameraAccount { user: account.user.clone(), password_hash, scope })
+    }
+
+    fn password_file(&self, key: &str, file: &str) -> Result<String, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            self.wrong(key, file, format!("a file that can be read ({error})"))
+        })?;
+        let password = text.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            return Err(self.wrong(key, file, "a file that holds a password (it is empty)"));
+        }
+        if camtrail_auth::is_password_hash(password) {
+            return Ok(password.to_owned());
+        }
+        camtrail_auth::hash_password(password.as_bytes()).map_err(|error| self.wrong(key, file, error.to_string()))
+    }
+
+    fn cameras(&self, cameras: &[Camera]) -> Result<(HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>), ConfigError> {
+        let (mut settings, mut zones) = (HashMap::new(), HashMap::new());
+        for (index, camera) in cameras.iter().enumerate() {
+            let key = |name: &str| format!("camera[{index}].{name}");
+            let name = CameraName::parse(&camera.name)
+                .map_err(|error| self.wrong(&key("name"), &camera.name, error.to_string()))?;
+            if !camera.time_zone.is_empty() {
+                zones.insert(name.clone(), self.zone(&key("time_zone"), &camera.time_zone)?);
+            }
+            let silent_after = match camera.silent_after.as_str() {
+                "" => None,
+                text => Some(self.duration(&key("silent_after"), text)?),
+            };
+            let display_name = Some(camera.display_name.clone()).filter(|name| !name.is_empty());
+            if settings.insert(name, CameraSettings { display_name, silent_after }).is_some() {
+                return Err(self.wrong(&key("name"), &camera.name, "each camera once"));
+            }
+        }
+        Ok((settings, zones))
+    }
+
+    fn base_path(&self, text: &str) -> Result<String, ConfigError> {
+        let trimmed = text.trim_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
+        if !trimmed.chars().all(plain) || trimmed.split('/').any(|segment| segment == "..") {
+            return Err(self.wrong("http.base_path", text, "a path such as /cams, of letters, digits and - _ . ~"));
+        }
+        Ok(if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") })
+    }
+
+    fn public_url(&self, text: &str) -> Result<Option<String>, ConfigError> {
+        match text {
+            "" => Ok(None),
+            url if url.starts_with("https://") || url.starts_with("http://") => Ok(Some(url.trim_end_matches('/').to_owned())),
+            _ => Err(self.wrong("http.public_url", text, "an address such as https://cams.example.org")),
+        }
+    }
+}
+
+impl Settings {
+    /// Checks all of it.
+    pub(crate) fn check(loaded: Loaded, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
+        let (check, config) = (Checker { place: &loaded.place }, &loaded.config);
+        check.one_box_only(config)?;
+        let zone = match config.time_zone.as_str() {
+            "" => TimeZone::system(),
+            name => check.zone("time_zone", name)?,
+        };
+        let (cameras, zones) = check.cameras(&config.camera)?;
+        let base = ObjectBase::parse(&config.s3_info.object_base)
+            .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
+        let accounts = config.ftp.account.iter().enumerate();
+        Ok(Self {
+            data_dir: data_dir.unwrap_or(&config.data_dir).to_owned(),
+            zones: CameraZones::new(zone, zones),
+            cameras,
+            ftp_listen: check.address("ftp.listen", &config.ftp.listen)?,
+            passive_ports: check.ports("ftp.passive_ports", &config.ftp.passive_ports)?,
+            passive_host: Some(config.ftp.passive_host.clone()).filter(|host| !host.is_empty()),
+            accounts: accounts.map(|(index, account)| check.account(index, account)).collect::<Result<_, _>>()?,
+            base,
+            remux: config.media.remux,
+            remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,
+            poster: config.media.poster,
+            spool_max_bytes: check.bytes("spool.max_bytes", &config.spool.max_bytes)?,
+            http_listen: check.address("http.listen", &config.http.listen)?,
+            public_url: check.public_url(&config.http.public_url)?,
+            base_path: check.base_path(&config.http.base_path)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Settings, String> {
+        let config: Config = toml::from_str(text).unwrap();
+        let loaded = Loaded { config, place: "camtrail.toml".to_owned() };
+        Settings::check(loaded, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_run() {
+        let settings = check("").unwrap();
+        assert_eq!(settings.spool_max_bytes, 10_000_000_000);
+        assert_eq!(settings.passive_ports, 50_000..=50_099);
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_told_with_its_key() {
+        for (text, want) in [
+            ("time_zone = \"Mars/Olympus\"", "time_zone: found \"Mars/Olympus\", expected an IANA time zone"),
+            ("[http]\nlisten = \"8080\"", "http.listen: found \"8080\""),
+            ("[spool]\nmax_bytes = \"lots\"", "spool.max_bytes: found \"lots\""),
+            ("[ftp]\npassive_ports = \"60000-50000\"", "ftp.passive_ports: found"),
+            ("[store]\nkind = \"s3\"", "store.kind: found \"s3\""),
+            ("[[camera]]\nname = \"a/b\"", "camera[0].name: found \"a/b\""),
+            ("[[ftp.account]]\nuser = \"x\"", "ftp.account[0].password_hash"),
+            ("[[ftp.account]]\nuser = \"x\"\npassword_hash = \"hunter2\"", "found \"(not shown)\""),
+            ("[s3_info]\nobject_base = \"derived\"", "s3_info.object_base"),
+            ("[http]\nbase_path = \"/../x\"", "http.base_path"),
+        ] {
+            let error = check(text).err().unwrap_or_default();
+            assert!(error.starts_with("camtrail.toml: ") && error.contains(want), "{text:?}: {error}");
+        }
+    }
+}

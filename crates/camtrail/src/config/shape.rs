@@ -1,0 +1,247 @@
+//! The keys as they are written: every one with its default.
+
+use std::path::PathBuf;
+
+use camtrail_model::ObjectBase;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// The cameras' time zone (IANA); empty: this machine's.
+    pub(crate) time_zone: String,
+    pub(crate) ftp: Ftp,
+    pub(crate) camera: Vec<Camera>,
+    pub(crate) store: Store,
+    pub(crate) s3_info: S3Info,
+    pub(crate) catalog: Catalog,
+    pub(crate) arrival: Arrival,
+    pub(crate) media: Media,
+    pub(crate) spool: Spool,
+    pub(crate) retention: Retention,
+    pub(crate) http: Http,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("camtrail-data"),
+            time_zone: String::new(),
+            ftp: Ftp::default(),
+            camera: Vec::new(),
+            store: Store::default(),
+            s3_info: S3Info::default(),
+            catalog: Catalog::default(),
+            arrival: Arrival::default(),
+            media: Media::default(),
+            spool: Spool::default(),
+            retention: Retention::default(),
+            http: Http::default(),
+        }
+    }
+}
+
+/// The FTP gateway.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ftp {
+    /// Address and port; port 0 picks a free one.
+    pub(crate) listen: String,
+    /// Ports for passive data connections; `0` picks free ones.
+    pub(crate) passive_ports: String,
+    /// The address to announce behind NAT.
+    pub(crate) passive_host: String,
+    /// Certificate chain (PEM), with `tls_key`: explicit FTPS is offered.
+    pub(crate) tls_cert: String,
+    /// Private key (PEM).
+    pub(crate) tls_key: String,
+    /// Plain FTP is refused.
+    pub(crate) tls_required: bool,
+    /// Where implicit FTPS listens; empty: nowhere.
+    pub(crate) tls_implicit_listen: String,
+    /// Who may upload.
+    pub(crate) account: Vec<FtpAccount>,
+}
+
+impl Default for Ftp {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:2121".to_owned(),
+            passive_ports: "50000-50099".to_owned(),
+            passive_host: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            tls_required: false,
+            tls_implicit_listen: String::new(),
+            account: Vec::new(),
+        }
+    }
+}
+
+/// One FTP account.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FtpAccount {
+    /// The login name.
+    pub(crate) user: String,
+    /// Argon2id in PHC string form.
+    pub(crate) password_hash: String,
+    /// A file that holds the password (or its hash).
+    pub(crate) password_file: String,
+    /// A camera's name, or `*`: the first folder of the path names the camera. Empty: the account's name.
+    pub(crate) camera: String,
+}
+
+/// One camera.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Camera {
+    /// Its name in paths.
+    pub(crate) name: String,
+    /// Its own time zone (IANA).
+    pub(crate) time_zone: String,
+    /// What people call it.
+    pub(crate) display_name: String,
+    /// Unheard for so long, it is silent; empty: never.
+    pub(crate) silent_after: String,
+}
+
+/// Where objects go.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Store {
+    /// `local` or `s3`; empty: `s3` if a bucket is named, else `local`.
+    pub(crate) kind: String,
+}
+
+/// The bucket; the article's own section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct S3Info {
+    /// The bucket's name.
+    pub(crate) bucket_name: String,
+    /// The folder in it.
+    pub(crate) object_base: String,
+    /// Its region.
+    pub(crate) region: String,
+    /// For S3-compatible servers.
+    pub(crate) endpoint: String,
+}
+
+impl Default for S3Info {
+    fn default() -> Self {
+        Self {
+            bucket_name: String::new(),
+            object_base: ObjectBase::default().into(),
+            region: String::new(),
+            endpoint: String::new(),
+        }
+    }
+}
+
+/// Where events are listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Catalog {
+    /// `sqlite` or `dynamodb`.
+    pub(crate) kind: String,
+    /// For DynamoDB-compatible servers.
+    pub(crate) endpoint: String,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { kind: "sqlite".to_owned(), endpoint: String::new() }
+    }
+}
+
+/// Who tells the catalog of new objects.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Arrival {
+    /// `inline`, or `notified`: the store's notification does it.
+    pub(crate) mode: String,
+    /// Announce to a `camtrail serve` elsewhere.
+    pub(crate) url: String,
+    /// The file with that one's bearer token.
+    pub(crate) token_file: String,
+}
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self { mode: "inline".to_owned(), url: String::new(), token_file: String::new() }
+    }
+}
+
+/// Media work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Media {
+    /// Clips in containers that browsers don't open are remuxed.
+    pub(crate) remux: bool,
+    /// How long a remux may hold up its clip.
+    pub(crate) remux_limit: String,
+    /// Posters are made.
+    pub(crate) poster: bool,
+    /// Small renditions for phones are made.
+    pub(crate) small: bool,
+    /// The original is kept beside a remuxed clip.
+    pub(crate) keep_original: bool,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { remux: true, remux_limit: "30s".to_owned(), poster: true, small: false, keep_original: false }
+    }
+}
+
+/// The queue on disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Spool {
+    /// How many bytes may wait; above, uploads are refused with `452`.
+    pub(crate) max_bytes: String,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self { max_bytes: "10GB".to_owned() }
+    }
+}
+
+/// How long events are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retention {
+    /// Days after they were stored; 0: for ever.
+    pub(crate) days: u32,
+    /// How many bytes the store may hold; empty: any.
+    pub(crate) max_bytes: String,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { days: 30, max_bytes: String::new() }
+    }
+}
+
+/// API and web app.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Http {
+    /// Address and port; port 0 picks a free one.
+    pub(crate) listen: String,
+    /// How the world reaches it, if by another address.
+    pub(crate) public_url: String,
+    /// Below which path everything stands.
+    pub(crate) base_path: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned(), public_url: String::new(), base_path: String::new() }
+    }
+}

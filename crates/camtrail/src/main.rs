@@ -1,0 +1,32 @@
+//! The `camtrail` binary: configuration, wiring, commands.
+//!
+//! Owns exit codes: 0 done; 1 failed; 2 wrong usage or configuration. Nothing is decided here that a stage could
+//! decide; nothing is started before all of the configuration is checked.
+
+mod app;
+mod cli;
+mod commands;
+mod config;
+mod first_start;
+mod web_files;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli::start_logging(cli.log_format);
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => Err(anyhow::Error::from(error).context("the program could not start its threads")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain in one line: what was wanted, and why it failed.
+            eprintln!("camtrail: {error:#}");
+            if error.is::<config::ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
