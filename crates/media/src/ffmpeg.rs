@@ -1,0 +1,115 @@
+//! [`Ffmpeg`]: the media tool over ffmpeg's programs, or over none.
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use camtrail_model::{
+    capture::CaptureKind,
+    media::{Container, MediaFacts, MediaSource},
+    ports::{MediaError, MediaTool, Poster},
+};
+
+use crate::{
+    config::FfmpegConfig,
+    discover::{self, Programs},
+    ffprobe::{self, Streams},
+    input::{Input, blocking, unreadable},
+    poster,
+    process::{Deadline, Runner},
+    remux::Remux,
+    structure,
+};
+
+/// Probes, remuxes and makes posters with the machine's ffmpeg; without it, by structure as far as that goes.
+#[derive(Debug)]
+pub struct Ffmpeg {
+    /// The programs, or the sentence about what is missing.
+    programs: Result<Programs, String>,
+    runner: Runner,
+    config: FfmpegConfig,
+}
+
+impl Ffmpeg {
+    /// Finds the programs that `config` names. Never fails: see [`MediaTool::problem`].
+    ///
+    /// Blocks for a few milliseconds (it tries the helpers that bound child processes), so it belongs in start-up.
+    pub fn discover(config: FfmpegConfig) -> Self {
+        let programs = discover::programs(&config);
+        let wrappers = discover::wrappers(&config);
+        let runner = Runner::new(wrappers, config.max_processes.get(), config.memory_limit_bytes);
+        Self { programs, runner, config }
+    }
+
+    fn programs(&self) -> Result<&Programs, MediaError> {
+        self.programs.as_ref().map_err(|problem| MediaError::Missing(problem.clone()))
+    }
+
+    async fn ask_ffprobe(&self, programs: &Programs, source: &MediaSource) -> Result<Streams, MediaError> {
+        let input = Input::open(source).await?;
+        let slot = self.runner.slot().await?;
+        let deadline = Deadline::after(self.config.probe_limit());
+        ffprobe::streams(&self.runner, &slot, &programs.ffprobe, &input, deadline).await
+    }
+}
+
+#[async_trait]
+impl MediaTool for Ffmpeg {
+    fn problem(&self) -> Option<String> {
+        self.programs.as_ref().err().cloned()
+    }
+
+    async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
+        let path = source.path.clone();
+        let facts = blocking(move || structure::inspect(&path).map_err(|error| unreadable(&error))).await?;
+        // A still's structure says all there is.
+        let is_clip = facts.container.is_some_and(|container| container.kind() == CaptureKind::Record);
+        let (true, Ok(programs)) = (is_clip, &self.programs) else { return Ok(facts) };
+        match self.ask_ffprobe(programs, source).await {
+            Ok(streams) => Ok(merge(facts, streams)),
+            Err(error) => {
+                tracing::warn!(%error, path = %source.path.display(), "ffprobe doesn't tell: structure alone counts");
+                Ok(facts)
+            }
+        }
+    }
+
+    async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError> {
+        let programs = self.programs()?;
+        let deadline = Deadline::after(limit);
+        Remux { runner: &self.runner, programs, source, dest, deadline }.run().await
+    }
+
+    async fn poster(&self, source: &MediaSource, _facts: &MediaFacts) -> Result<Poster, MediaError> {
+        // Sniffed anew: facts may be of an earlier version's making, and the demuxer must fit the content.
+        let input = Input::open(source).await?;
+        let maker = poster::Maker {
+            runner: &self.runner,
+            programs: self.programs.as_ref().map_err(String::as_str),
+            limit: self.config.poster_limit(),
+        };
+        maker.make(&input, source).await
+    }
+}
+
+/// ffprobe knows codecs and sizes; durations come from our own walk where the container has a table of what is
+/// really there (ffprobe believes the header of a cut file).
+fn merge(facts: MediaFacts, streams: Streams) -> MediaFacts {
+    let walked = matches!(
+        facts.container,
+        Some(Container::Mp4 | Container::Matroska | Container::Webm | Container::Avi)
+    );
+    let duration_ms = match (walked, facts.duration_ms, streams.duration_ms) {
+        (true, Some(ours), _) => Some(ours),
+        (_, ours, theirs) => theirs.or(ours),
+    };
+    let Some(video) = streams.video else { return MediaFacts { duration_ms, ..facts } };
+    MediaFacts {
+        container: facts.container,
+        completeness: facts.completeness,
+        duration_ms,
+        width: video.size.map(|(width, _)| width).or(facts.width),
+        height: video.size.map(|(_, height)| height).or(facts.height),
+        video_codec: Some(video.codec),
+        audio_codec: streams.audio_codec,
+    }
+}

@@ -1,0 +1,106 @@
+//! Fitting a picture into a poster: at most 640 pixels wide and about 10 to 20 kB.
+
+use camtrail_model::ports::{MediaError, Poster};
+use image::{RgbImage, imageops};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+/// Posters are at most so wide.
+pub(super) const MAX_WIDTH: u32 = 640;
+/// And so high: a picture taller than wide would be a pillar in the list.
+pub(super) const MAX_HEIGHT: u32 = 640;
+/// A list of posters stays quick on a phone.
+const MAX_BYTES: usize = 20_000;
+/// Below this a better picture costs nothing that matters.
+const MIN_BYTES: usize = 10_000;
+/// JPEG quality, 1 to 100: where the search begins, and its ends.
+const FIRST_QUALITY: u8 = 75;
+const BEST_QUALITY: u8 = 92;
+/// Below this blocks are seen at first glance: rather a smaller picture.
+const WORST_QUALITY: u8 = 35;
+/// Noise that doesn't fit at this width won't be a picture at a smaller one.
+const MIN_WIDTH: u32 = 160;
+
+/// Encodes `picture` (already within the poster's size) as large as fits.
+pub(super) fn fit(picture: &RgbImage) -> Result<Poster, MediaError> {
+    let mut smaller;
+    let mut picture = picture;
+    loop {
+        let jpeg = best_that_fits(picture)?;
+        if jpeg.len() <= MAX_BYTES || picture.width() <= MIN_WIDTH {
+            return Ok(Poster { jpeg, width: picture.width(), height: picture.height() });
+        }
+        let (width, height) = (picture.width() * 7 / 8, picture.height() * 7 / 8);
+        smaller = imageops::thumbnail(picture, width.max(1), height.max(1));
+        picture = &smaller;
+    }
+}
+
+/// The best quality within the limit; the worst where none is.
+fn best_that_fits(picture: &RgbImage) -> Result<Vec<u8>, MediaError> {
+    let first = encode(picture, FIRST_QUALITY)?;
+    if first.len() <= MAX_BYTES {
+        if first.len() >= MIN_BYTES {
+            return Ok(first);
+        }
+        let best = encode(picture, BEST_QUALITY)?;
+        return Ok(if best.len() <= MAX_BYTES { best } else { first });
+    }
+    let (mut low, mut high) = (WORST_QUALITY, FIRST_QUALITY - 1);
+    let mut fitting = encode(picture, low)?;
+    // The size rises with the quality: halving finds the best one in a few steps.
+    while low < high && fitting.len() <= MAX_BYTES {
+        let middle = low + (high - low).div_ceil(2);
+        let jpeg = encode(picture, middle)?;
+        if jpeg.len() <= MAX_BYTES {
+            low = middle;
+            fitting = jpeg;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(fitting)
+}
+
+fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, MediaError> {
+    let failed =
+        |error: &dyn std::fmt::Display| MediaError::Failed(format!("the poster can't be encoded: {error}"));
+    let width = u16::try_from(picture.width()).map_err(|error| failed(&error))?;
+    let height = u16::try_from(picture.height()).map_err(|error| failed(&error))?;
+    let mut jpeg = Vec::with_capacity(2 * MAX_BYTES);
+    let mut encoder = Encoder::new(&mut jpeg, quality);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    encoder.set_optimized_huffman_tables(true);
+    // A twentieth smaller, and there at once on a slow link.
+    encoder.set_progressive(true);
+    encoder.encode(picture, width, height, ColorType::Rgb).map_err(|error| failed(&error))?;
+    Ok(jpeg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing compresses worse than noise.
+    fn noise(width: u32, height: u32) -> RgbImage {
+        let mut state = 1_u32;
+        RgbImage::from_fn(width, height, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [_, r, g, b] = state.to_be_bytes();
+            image::Rgb([r, g, b])
+        })
+    }
+
+    #[test]
+    fn noise_fits_by_getting_smaller() {
+        let poster = fit(&noise(640, 360)).unwrap();
+        assert!(poster.jpeg.len() <= MAX_BYTES, "{} bytes", poster.jpeg.len());
+        assert!(poster.width < 640 && poster.width >= MIN_WIDTH * 7 / 8, "{} wide", poster.width);
+    }
+
+    #[test]
+    fn a_plain_picture_stays_small_and_whole() {
+        let poster = fit(&RgbImage::from_pixel(640, 360, image::Rgb([90, 120, 30]))).unwrap();
+        assert_eq!((poster.width, poster.height), (640, 360));
+        assert!(poster.jpeg.len() < MIN_BYTES);
+    }
+}

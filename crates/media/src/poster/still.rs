@@ -1,0 +1,82 @@
+//! Stills, decoded here within limits.
+
+use std::{fs::File, io::BufReader, path::Path};
+
+use camtrail_model::{
+    media::Container,
+    ports::{MediaError, Poster},
+};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
+
+use super::encode::{self, MAX_HEIGHT, MAX_WIDTH};
+use crate::{input::unreadable, structure};
+
+/// No camera's sensor is wider.
+const MAX_SIDE_PX: u32 = 16_384;
+/// More is a decompression bomb, whoever decodes it.
+const MAX_PIXELS: u64 = 100_000_000;
+/// What is decoded inside this process: 75 MB of pixels at most. Larger ones go to a child with its own limit.
+const MAX_PIXELS_HERE: u64 = 25_000_000;
+/// Decoded pixels (up to 16 bits and four channels) and the decoder's own tables.
+const MAX_ALLOC_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What became of a still.
+pub(super) enum Outcome {
+    /// The poster.
+    Poster(Poster),
+    /// Not by this decoder; with its reason.
+    Undecodable(String),
+}
+
+/// Makes a poster of the still at `path`.
+pub(super) fn poster(path: &Path, container: Container) -> Result<Outcome, MediaError> {
+    // Size first, by structure: a bomb is refused before any decoder sees it.
+    let facts = structure::inspect(path).map_err(|error| unreadable(&error))?;
+    let Some((width, height)) =
+        facts.width.zip(facts.height).filter(|&(width, height)| width > 0 && height > 0)
+    else {
+        return Err(MediaError::Unusable("the picture has no size".to_owned()));
+    };
+    let pixels = u64::from(width) * u64::from(height);
+    if width > MAX_SIDE_PX || height > MAX_SIDE_PX || pixels > MAX_PIXELS {
+        return Err(MediaError::Unusable(format!("a picture of {width}x{height} pixels is too large")));
+    }
+    if pixels > MAX_PIXELS_HERE {
+        return Ok(Outcome::Undecodable(format!("{width}x{height} pixels are too many to decode here")));
+    }
+    let Some(format) = format(container) else {
+        return Ok(Outcome::Undecodable("an unknown format".to_owned()));
+    };
+    match decode(path, format) {
+        Ok(picture) => encode::fit(&picture.to_rgb8()).map(Outcome::Poster),
+        Err(error) => Ok(Outcome::Undecodable(error.to_string())),
+    }
+}
+
+fn decode(path: &Path, format: ImageFormat) -> Result<DynamicImage, image::ImageError> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE_PX);
+    limits.max_image_height = Some(MAX_SIDE_PX);
+    limits.max_alloc = Some(MAX_ALLOC_BYTES);
+    let mut reader = ImageReader::with_format(BufReader::new(File::open(path)?), format);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    // An upside-down camera says so in EXIF; a broken EXIF says nothing.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder)?;
+    let (width, height) = (picture.width().min(MAX_WIDTH), picture.height().min(MAX_HEIGHT));
+    let mut small = picture.thumbnail(width, height);
+    small.apply_orientation(orientation);
+    Ok(small)
+}
+
+fn format(container: Container) -> Option<ImageFormat> {
+    Some(match container {
+        Container::Jpeg => ImageFormat::Jpeg,
+        Container::Png => ImageFormat::Png,
+        Container::Webp => ImageFormat::WebP,
+        Container::Gif => ImageFormat::Gif,
+        Container::Bmp => ImageFormat::Bmp,
+        _ => return None,
+    })
+}

@@ -1,0 +1,198 @@
+//! Content that lies.
+
+use std::time::{Duration, Instant};
+
+use camtrail_media::{Ffmpeg, FfmpegConfig};
+use camtrail_model::{
+    media::{Completeness, MediaFacts, MediaSource},
+    ports::{MediaError, MediaTool},
+};
+
+use crate::support::{LIMIT, REAL_CLIP, REAL_STILL, file, generate, names, read, tool};
+
+/// No process is started, nothing is decoded.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+async fn assert_refused_at_once(source: &MediaSource) {
+    let tool = tool();
+    let folder = source.path.parent().unwrap();
+    let before = names(folder);
+    let started = Instant::now();
+    let poster = tool.poster(source, &MediaFacts::unknown()).await;
+    assert!(matches!(poster, Err(MediaError::Unusable(_))), "{poster:?}");
+    let remux = tool.remux(source, &folder.join("copy.mp4"), LIMIT).await;
+    assert!(matches!(remux, Err(MediaError::Unusable(_))), "{remux:?}");
+    assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    assert_eq!(names(folder), before);
+}
+
+#[tokio::test]
+async fn random_bytes_with_a_videos_name() {
+    let mut state = 7_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    })
+    .take(1_000_000)
+    .collect();
+    let (_folder, source) = file("clip.mp4", noise);
+    assert_eq!(tool().probe(&source).await.unwrap(), MediaFacts::unknown());
+    assert_refused_at_once(&source).await;
+}
+
+#[tokio::test]
+async fn an_empty_file() {
+    let (_folder, source) = file("clip.mp4", "");
+    let facts = tool().probe(&source).await.unwrap();
+    assert_eq!(facts.container, None);
+    assert!(matches!(facts.completeness, Completeness::Cut(_)));
+    assert_refused_at_once(&source).await;
+}
+
+/// Were a playlist followed, the clip that it names would come out.
+#[tokio::test]
+async fn playlists_and_scripts_are_never_followed() {
+    let (_clips, clip) = file("secret.mpg", read(REAL_CLIP));
+    let path = clip.path.display();
+    for (name, content) in [
+        (
+            "clip.mp4",
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:30\n#EXTINF:30,\nfile://{path}\n#EXT-X-ENDLIST\n"),
+        ),
+        ("clip.m3u8", "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/\n".to_owned()),
+        ("clip.ts", format!("ffconcat version 1.0\nfile '{path}'\n")),
+        (
+            "clip.mkv",
+            format!("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n{path}"),
+        ),
+    ] {
+        let (_folder, source) = file(name, content);
+        assert_eq!(tool().probe(&source).await.unwrap(), MediaFacts::unknown());
+        assert_refused_at_once(&source).await;
+    }
+}
+
+/// NEVER-27: names that a shell, an option parser or ffmpeg's own syntax would take for something else.
+#[tokio::test]
+async fn hostile_names() {
+    let tool = tool();
+    for name in [
+        "-i.mkv",
+        "http:x.mkv",
+        "a b;$(touch x)`id`'\".mkv",
+        "%d%03d.mkv",
+        "concat:a|b.mkv",
+        "ünï\ncode.mkv",
+        "[0:v].mkv",
+    ] {
+        let (folder, source) = file(name, &read(REAL_CLIP)[..400_000]);
+        let facts = tool.probe(&source).await.unwrap();
+        assert_eq!(facts.width, Some(1280), "{name}");
+        tool.poster(&source, &facts).await.unwrap();
+        tool.remux(&source, &folder.path().join(format!("{name}.mp4")), LIMIT).await.unwrap();
+        assert_eq!(names(folder.path()).len(), 2, "{name}");
+    }
+}
+
+/// A header of 65,535 squared would be 12 GB of pixels.
+#[tokio::test]
+async fn decompression_bombs() {
+    let mut jpeg = read(REAL_STILL);
+    let frame = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].fill(0xFF);
+    let (_folder, source) = file("bomb.jpg", jpeg);
+    assert_eq!(tool().probe(&source).await.unwrap().width, Some(65_535));
+    assert_refused_at_once(&source).await;
+
+    let png =
+        b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR\0\0\xFF\xFF\0\0\xFF\xFF\x08\x02\0\0\0\0\0\0\0\0\0\0\0IDAT\0\0\0\0";
+    let (_folder, source) = file("bomb.png", png);
+    assert_refused_at_once(&source).await;
+}
+
+/// A signature and nothing behind it.
+#[tokio::test]
+async fn signatures_without_content() {
+    let tool = tool();
+    for head in [
+        &b"\0\0\0\x18ftypisom\0\0\0\0isommp42"[..],
+        b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm",
+        b"\0\0\x01\xBA",
+        b"RIFF\0\0\0\0AVI LIST",
+        b"DHAV",
+        b"FLV\x01",
+        b"\x30\x26\xB2\x75\x8E\x66\xCF\x11",
+        b"\0\0\0\x01\x67\x42\0\0",
+        b"\xFF\xD8\xFF",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"RIFF\0\0\0\0WEBP",
+    ] {
+        for padding in [0, 100_000] {
+            let (folder, source) = file("x.mp4", [head, &vec![0; padding]].concat());
+            let facts = tool.probe(&source).await.unwrap();
+            assert_ne!(facts.completeness, Completeness::Whole, "{head:?}");
+            assert!(tool.poster(&source, &facts).await.is_err(), "{head:?}");
+            assert!(tool.remux(&source, &folder.path().join("y.mp4"), LIMIT).await.is_err(), "{head:?}");
+            assert_eq!(names(folder.path()), ["x.mp4"]);
+        }
+    }
+}
+
+/// Bits flipped and words replaced anywhere, and cuts: whatever a structure claims, the probe answers, and soon.
+#[tokio::test]
+async fn damaged_structures_never_break_the_probe() {
+    const ROUNDS: usize = 150;
+    let structure_only = Ffmpeg::discover(FfmpegConfig {
+        search_path: Some("/nonexistent".into()),
+        ..FfmpegConfig::default()
+    });
+    let pictures = "-f lavfi -i testsrc2=s=160x120:r=5:d=3 -f lavfi -i sine=d=3";
+    let h264 = "-c:v libx264 -preset ultrafast -g 5 -c:a aac";
+    let mut state = 11_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for (name, encode) in [
+        ("a.mp4", h264.to_owned()),
+        ("b.mp4", format!("{h264} -movflags +faststart")),
+        ("c.mp4", format!("{h264} -movflags frag_keyframe+empty_moov")),
+        ("d.mkv", h264.to_owned()),
+        ("e.mkv", format!("{h264} -live 1")),
+        ("f.avi", "-c:v mjpeg -c:a pcm_alaw".to_owned()),
+        ("g.mpg", "-c:v mpeg2video -c:a mp2".to_owned()),
+        ("h.gif", "-an -frames:v 2".to_owned()),
+        ("i.png", "-an -frames:v 1".to_owned()),
+        ("j.jpg", "-an -frames:v 1".to_owned()),
+        ("k.webp", "-an -frames:v 1".to_owned()),
+    ] {
+        let (folder, whole) = generate(name, &format!("{pictures} {encode}"));
+        let content = std::fs::read(&whole.path).unwrap();
+        let path = folder.path().join("damaged");
+        for round in 0..ROUNDS {
+            let mut damaged = content.clone();
+            for _ in 0..=random(6) {
+                // Mostly near either end, where headers and indexes are.
+                let reach = if random(2) == 0 { damaged.len() } else { damaged.len().min(1500) };
+                let at = if random(2) == 0 { random(reach) } else { damaged.len() - 1 - random(reach) };
+                match random(3) {
+                    0 => damaged[at] ^= 1 << random(8),
+                    1 => damaged[at..].iter_mut().take(4).for_each(|byte| *byte = 0xFF),
+                    _ => damaged[at..].iter_mut().take(4).for_each(|byte| *byte = 0),
+                }
+            }
+            damaged.truncate(damaged.len() - random(2) * random(damaged.len()));
+            std::fs::write(&path, &damaged).unwrap();
+            let source = MediaSource { size: damaged.len() as u64, path: path.clone() };
+            let started = Instant::now();
+            let facts = structure_only.probe(&source).await;
+            assert!(facts.is_ok(), "{name}, round {round}: {facts:?}");
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{name}, round {round}: {:?}",
+                started.elapsed()
+            );
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The media crate against real samples, generated formats, hostile content and failing programs.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
+
+mod absence;
+mod formats;
+mod hostile;
+mod processes;
+mod real_clip;
+mod stills;
+mod support;
