@@ -42,7 +42,13 @@ pub(crate) fn expiry(now: Millis) -> Millis {
 }
 
 /// A link below `base_path`, good until `expires`.
-pub(crate) fn link(key: &SigningKey, base_path: &str, record: &CatalogRecord, file: MediaFile, expires: Millis) -> String {
+pub(crate) fn link(
+    key: &SigningKey,
+    base_path: &str,
+    record: &CatalogRecord,
+    file: MediaFile,
+    expires: Millis,
+) -> String {
     let id = record.id();
     let version = version(record);
     let signature = key.sign(PURPOSE, &message(&id, file, &version, expires));
@@ -71,7 +77,13 @@ pub(crate) struct LinkQuery {
 }
 
 /// 403 for a link that was altered or has ended.
-pub(crate) fn check(key: &SigningKey, id: &EventId, file: MediaFile, query: &LinkQuery, now: Millis) -> Result<(), Problem> {
+pub(crate) fn check(
+    key: &SigningKey,
+    id: &EventId,
+    file: MediaFile,
+    query: &LinkQuery,
+    now: Millis,
+) -> Result<(), Problem> {
     let refuse = |detail: &str| Err(Problem::new(axum::http::StatusCode::FORBIDDEN, detail));
     let expires = Millis(query.expires.saturating_mul(1000));
     if !key.verify(PURPOSE, &message(id, file, &query.v, expires), &query.signature) {

@@ -84,7 +84,9 @@ impl From<CatalogError> for Problem {
         tracing::error!(%error, "a request failed in the catalog");
         match error {
             CatalogError::Unavailable(_) => Self::unavailable("the catalog can't answer now: try again"),
-            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the catalog failed; the server's log says why"),
+            _ => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the catalog failed; the server's log says why")
+            }
         }
     }
 }

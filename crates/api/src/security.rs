@@ -42,7 +42,8 @@ pub(crate) fn layers(router: Router<Api>, api: &Api) -> Router<Api> {
         .layer(from_fn(answer_in_time))
         .layer(from_fn(secure_headers))
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why").into_response()
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
+                .into_response()
         }))
         .layer(from_fn(trace))
 }
@@ -50,7 +51,9 @@ pub(crate) fn layers(router: Router<Api>, api: &Api) -> Router<Api> {
 /// A browser says where a request comes from; another site's must not act with our cookie (NEVER-31). Programs
 /// that are no browsers send neither header, and have no cookie to be abused.
 async fn refuse_cross_site(State(api): State<Api>, request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_site(&api, &request) {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        || is_same_site(&api, &request)
+    {
         return next.run(request).await;
     }
     Problem::new(StatusCode::FORBIDDEN, "a page of another site sent this request: refused").into_response()
@@ -62,7 +65,8 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
         return matches!(site, "same-origin" | "none");
     }
     let Some(origin) = text(&header::ORIGIN) else { return true };
-    let authority = |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
+    let authority =
+        |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
     let Some(from) = authority(origin) else { return false };
     let host = text(&header::HOST).map(str::to_owned);
     let public = api.parts.config.public_url.as_deref().and_then(authority);
@@ -72,7 +76,9 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
 async fn answer_in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive").into_response(),
+        Err(_) => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long to arrive").into_response()
+        }
     }
 }
 

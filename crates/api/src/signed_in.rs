@@ -1,9 +1,6 @@
 //! Who is asking: the session cookie, checked at every request.
 
-use axum::{
-    extract::FromRequestParts,
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use camtrail_auth::Token;
 use camtrail_model::ports::User;

@@ -84,7 +84,13 @@ pub struct SpoolStatus {
 
 impl Status {
     /// Puts a status together.
-    pub fn new(version: &str, media_problem: Option<String>, ftp_address: String, spool: SpoolParts, now: String) -> Self {
+    pub fn new(
+        version: &str,
+        media_problem: Option<String>,
+        ftp_address: String,
+        spool: SpoolParts,
+        now: String,
+    ) -> Self {
         Self {
             version: version.to_owned(),
             media: MediaStatus { available: media_problem.is_none(), problem: media_problem },
@@ -176,10 +182,36 @@ pub struct ApiParts {
 impl Api {
     /// From its parts.
     pub fn new(parts: ApiParts) -> Self {
-        let ApiParts { catalog, accounts, store, zones, cameras, passwords, clock, key, web, status, config, stop } = parts;
+        let ApiParts {
+            catalog,
+            accounts,
+            store,
+            zones,
+            cameras,
+            passwords,
+            clock,
+            key,
+            web,
+            status,
+            config,
+            stop,
+        } = parts;
         let (throttle, live) = (Throttle::new(), Arc::new(Semaphore::new(LIVE_MAX)));
         let parts = Parts {
-            catalog, accounts, store, zones, cameras, passwords, clock, key, web, status, config, stop, throttle, live,
+            catalog,
+            accounts,
+            store,
+            zones,
+            cameras,
+            passwords,
+            clock,
+            key,
+            web,
+            status,
+            config,
+            stop,
+            throttle,
+            live,
         };
         Self { parts: Arc::new(parts) }
     }

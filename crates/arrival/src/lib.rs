@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraZones, CatalogRecord, DerivedFiles, DerivedKey, MediaManifest, ObjectKey, ObjectMetadata,
-    names,
-    ports::{ArrivalError, ArrivalSink, Attached, Catalog, CatalogError, Clock, ObjectStore, Recorded, StoreError, StoredObject},
+    CameraZones, CatalogRecord, DerivedFiles, DerivedKey, MediaManifest, ObjectKey, ObjectMetadata, names,
+    ports::{
+        ArrivalError, ArrivalSink, Attached, Catalog, CatalogError, Clock, ObjectStore, Recorded, StoreError,
+        StoredObject,
+    },
 };
 
 /// A manifest is a few hundred bytes; more is not one.
@@ -49,7 +51,9 @@ impl Arrivals {
         let outcome = self.catalog.record(&CatalogRecord::new(key.clone(), object.size, metadata)).await;
         match outcome.map_err(from_catalog)? {
             Recorded::Inserted => tracing::info!(%key, size_bytes = object.size, "event recorded"),
-            Recorded::Replaced => tracing::info!(%key, size_bytes = object.size, "event replaced by a fuller upload"),
+            Recorded::Replaced => {
+                tracing::info!(%key, size_bytes = object.size, "event replaced by a fuller upload")
+            }
             Recorded::AlreadyPresent => tracing::debug!(%key, "event is recorded already"),
         }
         // A manifest that came before its record found none to complete.
@@ -88,7 +92,8 @@ impl Arrivals {
 
     async fn attach(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
         let manifest_key = DerivedKey::new(key, DerivedFiles::Manifest);
-        let bytes = self.store.get_bytes(manifest_key.as_str(), MANIFEST_MAX_BYTES).await.map_err(from_store)?;
+        let bytes =
+            self.store.get_bytes(manifest_key.as_str(), MANIFEST_MAX_BYTES).await.map_err(from_store)?;
         let Some(bytes) = bytes else { return Ok(()) };
         let manifest: MediaManifest = serde_json::from_slice(&bytes)
             .map_err(|error| ArrivalError::Permanent(format!("{manifest_key}: {error}")))?;
@@ -133,7 +138,6 @@ impl ArrivalSink for Arrivals {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use std::{collections::HashMap, path::PathBuf};
@@ -160,8 +164,9 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let store = Arc::new(LocalStore::open(&dir.path().join("store")).unwrap());
-            let catalog =
-                Arc::new(SqliteCatalog::open(&dir.path().join("catalog.db"), &ObjectBase::default()).unwrap());
+            let catalog = Arc::new(
+                SqliteCatalog::open(&dir.path().join("catalog.db"), &ObjectBase::default()).unwrap(),
+            );
             let zone = TimeZone::get("America/Los_Angeles").unwrap();
             let zones = Arc::new(CameraZones::new(zone, HashMap::new()));
             let arrivals = Arrivals::new(
@@ -229,7 +234,11 @@ mod tests {
         bench.arrivals.media_changed(&clip.object_key).await.unwrap();
         assert!(bench.events().await.is_empty(), "a derived file never makes an event (NEVER-14)");
         let map = clip.metadata.to_map();
-        bench.store.put_file(clip.object_key.as_str(), &bench.file(b"clip"), Some(&map), PutWhen::Absent).await.unwrap();
+        bench
+            .store
+            .put_file(clip.object_key.as_str(), &bench.file(b"clip"), Some(&map), PutWhen::Absent)
+            .await
+            .unwrap();
         bench.arrivals.object_changed(&clip.object_key).await.unwrap();
         assert!(bench.events().await[0].poster);
     }

@@ -79,7 +79,8 @@ impl Passwords {
 
     /// Hashes a new password, in turn with the checks.
     pub async fn hash(&self, password: &[u8]) -> Result<String, RandomError> {
-        let _permit = self.permits.acquire().await.map_err(|error| RandomError::from_text(&error.to_string()))?;
+        let _permit =
+            self.permits.acquire().await.map_err(|error| RandomError::from_text(&error.to_string()))?;
         let password = password.to_vec();
         tokio::task::spawn_blocking(move || hash_password(&password))
             .await

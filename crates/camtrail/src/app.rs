@@ -60,15 +60,22 @@ impl DataDir {
     fn claim(&self) -> anyhow::Result<File> {
         let place = self.0.display();
         camtrail_durable::create_dirs(&self.run()).with_context(|| {
-            format!("data_dir {place} can't be written: choose another with --data-dir, or give this user access")
+            format!(
+                "data_dir {place} can't be written: choose another with --data-dir, or give this user access"
+            )
         })?;
-        let lock = File::create(self.run().join("lock")).with_context(|| format!("data_dir {place} can't be written"))?;
+        let lock = File::create(self.run().join("lock"))
+            .with_context(|| format!("data_dir {place} can't be written"))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(fs::TryLockError::WouldBlock) => {
-                bail!("data_dir {place} is in use by another Camtrail: stop that one, or choose another with --data-dir")
+                bail!(
+                    "data_dir {place} is in use by another Camtrail: stop that one, or choose another with --data-dir"
+                )
             }
-            Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("data_dir {place} can't be locked")),
+            Err(fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("data_dir {place} can't be locked"))
+            }
         }
     }
 }
@@ -117,11 +124,15 @@ impl StatusSource for BoxStatus {
 
 /// Binds before anything else is started, and says what to do where that fails.
 async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| bind_advice("http.listen", "CAMTRAIL__HTTP__LISTEN", address))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| bind_advice("http.listen", "CAMTRAIL__HTTP__LISTEN", address))
 }
 
 fn bind_advice(key: &str, variable: &str, address: SocketAddr) -> String {
-    format!("{key} {address} can't be opened: is another program using it? choose another address with {variable}")
+    format!(
+        "{key} {address} can't be opened: is another program using it? choose another address with {variable}"
+    )
 }
 
 impl App {
@@ -134,9 +145,14 @@ impl App {
         let catalog = SqliteCatalog::open(&dir.catalog(), &settings.base)?;
         let ledger = SqliteLedger::open(&dir.ledger(), &settings.base)?;
         let store = Arc::new(LocalStore::open(&dir.store()).context("opening the store")?);
-        let (spool, recovery) = Spool::open(&dir.spool(), SpoolConfig { max_bytes: settings.spool_max_bytes })?;
+        let (spool, recovery) =
+            Spool::open(&dir.spool(), SpoolConfig { max_bytes: settings.spool_max_bytes })?;
         if recovery.entries > 0 {
-            tracing::info!(entries = recovery.entries, cut = recovery.cut, "the spool holds uploads of an earlier run");
+            tracing::info!(
+                entries = recovery.entries,
+                cut = recovery.cut,
+                "the spool holds uploads of an earlier run"
+            );
         }
         let passwords = Arc::new(Passwords::new()?);
         let shown = first_start::prepare(given, &mut settings.accounts, &catalog, &passwords).await?;
@@ -165,7 +181,12 @@ impl App {
                 poster: settings.poster,
             }),
         });
-        let login = FtpLogin::new(settings.accounts.clone(), Some(Arc::new(catalog.clone())), passwords.clone(), clock.clone());
+        let login = FtpLogin::new(
+            settings.accounts.clone(),
+            Some(Arc::new(catalog.clone())),
+            passwords.clone(),
+            clock.clone(),
+        );
         let ftp_config = camtrail_ftp::ServerConfig {
             listen: settings.ftp_listen,
             passive_ports: settings.passive_ports.clone(),
@@ -195,7 +216,10 @@ impl App {
             key,
             web: Arc::new(Embedded),
             status: Arc::new(status),
-            config: ApiConfig { base_path: settings.base_path.clone(), public_url: settings.public_url.clone() },
+            config: ApiConfig {
+                base_path: settings.base_path.clone(),
+                public_url: settings.public_url.clone(),
+            },
             stop: stopped.clone(),
         });
         let mut tasks = JoinSet::new();

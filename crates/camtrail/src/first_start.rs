@@ -43,11 +43,17 @@ pub(crate) async fn prepare(
 ) -> anyhow::Result<Shown> {
     Ok(Shown {
         admin_password: admin(given, accounts, passwords).await.context("making the first user")?,
-        ftp_password: camera(given, configured, accounts, passwords).await.context("making the first FTP account")?,
+        ftp_password: camera(given, configured, accounts, passwords)
+            .await
+            .context("making the first FTP account")?,
     })
 }
 
-async fn admin(given: &Given, accounts: &dyn Accounts, passwords: &Passwords) -> anyhow::Result<Option<String>> {
+async fn admin(
+    given: &Given,
+    accounts: &dyn Accounts,
+    passwords: &Passwords,
+) -> anyhow::Result<Option<String>> {
     let (password, shown) = match &given.admin_password {
         Some(password) => {
             let there = accounts.user(ADMIN).await?;
@@ -78,7 +84,11 @@ async fn camera(
 ) -> anyhow::Result<Option<String>> {
     if let Some(password) = &given.ftp_password {
         let password_hash = passwords.hash(password.as_bytes()).await?;
-        configured.push(CameraAccount { user: CAMERA.to_owned(), password_hash, scope: AccountScope::FirstFolder });
+        configured.push(CameraAccount {
+            user: CAMERA.to_owned(),
+            password_hash,
+            scope: AccountScope::FirstFolder,
+        });
         return Ok(None);
     }
     if !configured.is_empty() || !accounts.ftp_accounts().await?.is_empty() {

@@ -16,7 +16,8 @@ impl WebFiles for Embedded {
         let file = Dist::get(path)?;
         let content_type = mime_guess::from_path(path).first_or_octet_stream();
         let text = content_type.type_() == "text" || content_type.subtype() == "javascript";
-        let content_type = if text { format!("{content_type}; charset=utf-8") } else { content_type.to_string() };
+        let content_type =
+            if text { format!("{content_type}; charset=utf-8") } else { content_type.to_string() };
         Some(WebFile {
             bytes: file.data,
             content_type,

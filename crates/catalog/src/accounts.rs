@@ -114,7 +114,11 @@ impl Accounts for SqliteCatalog {
             .await
     }
 
-    async fn session_user(&self, token_sha256: &[u8; 32], now: Millis) -> Result<Option<User>, AccountsError> {
+    async fn session_user(
+        &self,
+        token_sha256: &[u8; 32],
+        now: Millis,
+    ) -> Result<Option<User>, AccountsError> {
         let token = *token_sha256;
         self.db
             .read(move |db| {
@@ -132,7 +136,9 @@ impl Accounts for SqliteCatalog {
         let token = *token_sha256;
         self.db
             .write(move |db| {
-                db.execute("DELETE FROM sessions WHERE token_sha256 = ?1", [token]).map(|_| ()).map_err(from_sqlite)
+                db.execute("DELETE FROM sessions WHERE token_sha256 = ?1", [token])
+                    .map(|_| ())
+                    .map_err(from_sqlite)
             })
             .await
     }
@@ -141,9 +147,14 @@ impl Accounts for SqliteCatalog {
         let (name, fresh) = (name.to_owned(), fresh.to_vec());
         self.db
             .write(move |db| {
-                db.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES (?1, ?2)", params![name, fresh])
-                    .and_then(|_| db.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0)))
-                    .map_err(from_sqlite)
+                db.execute(
+                    "INSERT OR IGNORE INTO secrets (name, value) VALUES (?1, ?2)",
+                    params![name, fresh],
+                )
+                .and_then(|_| {
+                    db.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0))
+                })
+                .map_err(from_sqlite)
             })
             .await
     }
@@ -170,7 +181,8 @@ mod tests {
             created_at: Millis(10),
             expires_at: Millis(100),
         };
-        let user_of = async |token: u8, now: i64| catalog.session_user(&[token; 32], Millis(now)).await.unwrap();
+        let user_of =
+            async |token: u8, now: i64| catalog.session_user(&[token; 32], Millis(now)).await.unwrap();
         catalog.begin_session(&begin(1)).await.unwrap();
         assert_eq!(user_of(1, 99).await, Some(admin()));
         assert_eq!(user_of(1, 100).await, None, "its time is over");

@@ -14,11 +14,13 @@ const KINDS: [ChangeKind; 3] = [ChangeKind::New, ChangeKind::Changed, ChangeKind
 
 /// Notes a change, in the same transaction as the change itself.
 pub(crate) fn note(db: &Connection, what: ChangeKind, id: &EventId) -> Result<(), CatalogError> {
-    db.prepare_cached("INSERT INTO changes (what, event_ts, fraction, kind, camera) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .and_then(|mut statement| {
-            statement.execute(params![what as u8, id.event_ts.0, id.fraction, id.kind as u8, id.camera.as_str()])
-        })
-        .map_err(from_sqlite)?;
+    db.prepare_cached(
+        "INSERT INTO changes (what, event_ts, fraction, kind, camera) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )
+    .and_then(|mut statement| {
+        statement.execute(params![what as u8, id.event_ts.0, id.fraction, id.kind as u8, id.camera.as_str()])
+    })
+    .map_err(from_sqlite)?;
     let seq = db.last_insert_rowid();
     if seq % TRIM_STRIDE == 0 {
         db.execute("DELETE FROM changes WHERE seq <= ?1", [seq - KEPT]).map_err(from_sqlite)?;
@@ -32,11 +34,17 @@ pub(crate) fn latest(db: &Connection) -> Result<ChangeSeq, CatalogError> {
     Ok(newest.unwrap_or(0).unsigned_abs())
 }
 
-pub(crate) fn after(db: &Connection, base: &ObjectBase, after: ChangeSeq, limit: usize) -> Result<Changes, CatalogError> {
+pub(crate) fn after(
+    db: &Connection,
+    base: &ObjectBase,
+    after: ChangeSeq,
+    limit: usize,
+) -> Result<Changes, CatalogError> {
     let oldest: Option<i64> =
         db.query_row("SELECT min(seq) FROM changes", [], |row| row.get(0)).map_err(from_sqlite)?;
     // A place that this catalog never gave (another data dir's, or a forged one) is a gap, too.
-    let gap = oldest.is_some_and(|oldest| after.saturating_add(1) < oldest.unsigned_abs()) || after > latest(db)?;
+    let gap =
+        oldest.is_some_and(|oldest| after.saturating_add(1) < oldest.unsigned_abs()) || after > latest(db)?;
     let mut statement = db
         .prepare_cached(
             "SELECT seq, what, event_ts, fraction, kind, camera FROM changes WHERE seq > ?1 ORDER BY seq LIMIT ?2",
@@ -53,7 +61,8 @@ pub(crate) fn after(db: &Connection, base: &ObjectBase, after: ChangeSeq, limit:
     for row in rows {
         let (seq, what, id) = row.map_err(from_sqlite)?;
         let id = id?;
-        let kind = *KINDS.get(usize::from(what)).ok_or_else(|| CatalogError::Corrupt(format!("change {what}")))?;
+        let kind =
+            *KINDS.get(usize::from(what)).ok_or_else(|| CatalogError::Corrupt(format!("change {what}")))?;
         let record = events::by_id(db, base, &id)?;
         items.push(Change { seq, kind, id, record });
     }

@@ -111,7 +111,10 @@ impl Database {
         match writer.try_send(job) {
             Ok(()) => {}
             Err(mpsc::TrySendError::Full(job)) => {
-                tokio::task::spawn_blocking(move || writer.send(job)).await.map_err(|_| gone())?.map_err(|_| gone())?;
+                tokio::task::spawn_blocking(move || writer.send(job))
+                    .await
+                    .map_err(|_| gone())?
+                    .map_err(|_| gone())?;
             }
             Err(mpsc::TrySendError::Disconnected(_)) => return Err(gone()),
         }
@@ -150,7 +153,8 @@ impl Drop for Database {
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -223,7 +227,9 @@ fn unavailable(error: impl std::fmt::Display) -> CatalogError {
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> CatalogError {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => CatalogError::Corrupt(error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            CatalogError::Corrupt(error.to_string())
+        }
         _ => unavailable(error),
     }
 }

@@ -20,7 +20,9 @@ struct Present {
 
 fn present(db: &Connection, key: &ObjectKey) -> Outcome<Option<Present>> {
     let found = db
-        .prepare_cached("SELECT row_id, event_ts, fraction, kind, camera, sha256, size FROM events WHERE object_key = ?1")
+        .prepare_cached(
+            "SELECT row_id, event_ts, fraction, kind, camera, sha256, size FROM events WHERE object_key = ?1",
+        )
         .and_then(|mut statement| {
             statement
                 .query_row([key.as_str()], |row| {
@@ -44,7 +46,9 @@ fn present(db: &Connection, key: &ObjectKey) -> Outcome<Option<Present>> {
 pub(crate) fn record(db: &Connection, record: &CatalogRecord) -> Outcome<Recorded> {
     let sha256 = record.metadata.sha256.map(|digest| digest.to_string());
     match present(db, &record.object_key)? {
-        Some(there) if there.sha256 == sha256 && there.size == record.size as i64 => Ok(Recorded::AlreadyPresent),
+        Some(there) if there.sha256 == sha256 && there.size == record.size as i64 => {
+            Ok(Recorded::AlreadyPresent)
+        }
         Some(there) => {
             replace(db, record, &there)?;
             Ok(Recorded::Replaced)
@@ -129,7 +133,9 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
          clock_error_ms = CASE WHEN ?2 >= coalesce(last_seen_at, ?2) THEN ?3 ELSE clock_error_ms END, \
          last_seen_at = max(coalesce(last_seen_at, ?2), ?2)",
     )
-    .and_then(|mut s| s.execute(params![id.camera.as_str(), metadata.received_at.0, metadata.time.clock_error_ms]))
+    .and_then(|mut s| {
+        s.execute(params![id.camera.as_str(), metadata.received_at.0, metadata.time.clock_error_ms])
+    })
     .map_err(from_sqlite)?;
     Ok(())
 }
@@ -160,7 +166,9 @@ pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaMan
             "UPDATE events SET poster = ?2, playable_copy = ?3 \
              WHERE row_id = ?1 AND (poster <> ?2 OR playable_copy <> ?3)",
         )
-        .and_then(|mut statement| statement.execute(params![there.row_id, manifest.poster, manifest.playable]))
+        .and_then(|mut statement| {
+            statement.execute(params![there.row_id, manifest.poster, manifest.playable])
+        })
         .map_err(from_sqlite)?;
     if changed == 0 {
         return Ok(Attached::Unchanged);
@@ -177,7 +185,9 @@ pub(crate) fn by_id(db: &Connection, base: &ObjectBase, id: &EventId) -> Outcome
     db.prepare_cached(&sql)
         .and_then(|mut statement| {
             statement
-                .query_row(params![id.kind as u8, id.event_ts.0, id.fraction, id.camera.as_str()], |r| row::record(base, r))
+                .query_row(params![id.kind as u8, id.event_ts.0, id.fraction, id.camera.as_str()], |r| {
+                    row::record(base, r)
+                })
                 .optional()
         })
         .map_err(from_sqlite)?
@@ -220,14 +230,17 @@ pub(crate) fn cameras(db: &Connection) -> Outcome<Vec<CameraSummary>> {
                 }),
                 None => None,
             };
-            Ok((row.get::<_, String>(0)?, CameraSummary {
-                name: CameraName::from_folder(&row.get::<_, String>(0)?),
-                events: row.get::<_, i64>(1)?.unsigned_abs(),
-                last_seen_at: row.get::<_, Option<i64>>(2)?.map(Millis),
-                last_event_ts: row.get::<_, Option<i64>>(7)?.map(Millis),
-                clock_error_ms: row.get(3)?,
-                last_test,
-            }))
+            Ok((
+                row.get::<_, String>(0)?,
+                CameraSummary {
+                    name: CameraName::from_folder(&row.get::<_, String>(0)?),
+                    events: row.get::<_, i64>(1)?.unsigned_abs(),
+                    last_seen_at: row.get::<_, Option<i64>>(2)?.map(Millis),
+                    last_event_ts: row.get::<_, Option<i64>>(7)?.map(Millis),
+                    clock_error_ms: row.get(3)?,
+                    last_test,
+                },
+            ))
         })
         .map_err(from_sqlite)?;
     rows.map(|row| row.map(|(_, summary)| summary).map_err(from_sqlite)).collect()

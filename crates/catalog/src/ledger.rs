@@ -34,7 +34,8 @@ const COLUMNS: &str =
 /// The outer error is SQLite's; the inner one says that the row can't be read.
 fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipment, CatalogError>> {
     let (key, digest): (String, String) = (row.get(0)?, row.get(3)?);
-    let (Ok(object_key), Some(original_sha256)) = (ObjectKey::parse(base, &key), Digest::parse(&digest)) else {
+    let (Ok(object_key), Some(original_sha256)) = (ObjectKey::parse(base, &key), Digest::parse(&digest))
+    else {
         return Ok(Err(CatalogError::Corrupt(format!("shipment {key:?}"))));
     };
     Ok(Ok(Shipment {
@@ -50,7 +51,11 @@ fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipmen
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn shipments(&self, camera: &CameraName, original_name: &str) -> Result<Vec<Shipment>, CatalogError> {
+    async fn shipments(
+        &self,
+        camera: &CameraName,
+        original_name: &str,
+    ) -> Result<Vec<Shipment>, CatalogError> {
         let (camera, name, base) = (camera.clone(), original_name.to_owned(), Arc::clone(&self.base));
         self.db
             .read(move |db| {
@@ -108,7 +113,9 @@ impl Ledger for SqliteLedger {
         let key = key.clone();
         self.db
             .write(move |db| {
-                db.execute("DELETE FROM shipments WHERE object_key = ?1", [key.as_str()]).map(|_| ()).map_err(from_sqlite)
+                db.execute("DELETE FROM shipments WHERE object_key = ?1", [key.as_str()])
+                    .map(|_| ())
+                    .map_err(from_sqlite)
             })
             .await
     }
@@ -116,7 +123,9 @@ impl Ledger for SqliteLedger {
     async fn forget_before(&self, before: Millis) -> Result<u64, CatalogError> {
         self.db
             .write(move |db| {
-                db.execute("DELETE FROM shipments WHERE shipped_at < ?1", [before.0]).map(|n| n as u64).map_err(from_sqlite)
+                db.execute("DELETE FROM shipments WHERE shipped_at < ?1", [before.0])
+                    .map(|n| n as u64)
+                    .map_err(from_sqlite)
             })
             .await
     }

@@ -18,8 +18,8 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, MediaManifest, ObjectBase, ObjectKey, Page,
-    PageSize, Position,
+    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, MediaManifest, ObjectBase, ObjectKey,
+    Page, PageSize, Position,
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use tokio::sync::watch;
@@ -65,7 +65,11 @@ impl Catalog for SqliteCatalog {
         self.write(move |db| events::remove(db, &key)).await
     }
 
-    async fn attach_media(&self, key: &ObjectKey, manifest: &MediaManifest) -> Result<Attached, CatalogError> {
+    async fn attach_media(
+        &self,
+        key: &ObjectKey,
+        manifest: &MediaManifest,
+    ) -> Result<Attached, CatalogError> {
         let (key, manifest) = (key.clone(), manifest.clone());
         self.write(move |db| events::attach_media(db, &key, &manifest)).await
     }
@@ -75,7 +79,12 @@ impl Catalog for SqliteCatalog {
         self.db.read(move |db| events::by_id(db, &base, &id)).await
     }
 
-    async fn page(&self, query: &EventQuery, limit: PageSize, after: Option<&Position>) -> Result<Page, CatalogError> {
+    async fn page(
+        &self,
+        query: &EventQuery,
+        limit: PageSize,
+        after: Option<&Position>,
+    ) -> Result<Page, CatalogError> {
         let (query, after, base) = (query.clone(), after.cloned(), Arc::clone(&self.base));
         self.db.read(move |db| pages::page(db, &base, &query, limit, after.as_ref())).await
     }

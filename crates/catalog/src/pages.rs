@@ -4,7 +4,8 @@
 //! one index in the order of ids, so a page costs the same at any depth (NEVER-25, NEVER-34).
 
 use camtrail_model::{
-    CameraName, CaptureKind, EventId, EventQuery, ObjectBase, Order, Page, PageSize, Position, ports::CatalogError,
+    CameraName, CaptureKind, EventId, EventQuery, ObjectBase, Order, Page, PageSize, Position,
+    ports::CatalogError,
 };
 use rusqlite::{Connection, types::Value};
 

@@ -17,7 +17,10 @@ pub(crate) fn kind(number: i64) -> Option<CaptureKind> {
 }
 
 /// What a row of [`COLUMNS`] says. The outer error is SQLite's; the inner one says that the row can't be read.
-pub(crate) fn record(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<CatalogRecord, CatalogError>> {
+pub(crate) fn record(
+    base: &ObjectBase,
+    row: &Row<'_>,
+) -> rusqlite::Result<Result<CatalogRecord, CatalogError>> {
     let key: String = row.get(0)?;
     let corrupt = |what: &str| CatalogError::Corrupt(format!("event {key:?}: {what}"));
     let object_key = match ObjectKey::parse(base, &key) {
@@ -59,7 +62,12 @@ pub(crate) fn record(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Resul
 }
 
 /// The id that four columns make: `event_ts`, `fraction`, `kind`, `camera`.
-pub(crate) fn id(event_ts: i64, fraction: i64, kind_number: i64, camera: &str) -> Result<EventId, CatalogError> {
+pub(crate) fn id(
+    event_ts: i64,
+    fraction: i64,
+    kind_number: i64,
+    camera: &str,
+) -> Result<EventId, CatalogError> {
     let corrupt = |what: String| CatalogError::Corrupt(what);
     Ok(EventId {
         event_ts: Millis(event_ts),

@@ -5,7 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use camtrail_ftp as ftp;
-use camtrail_ftp::{Entry, EntryKind, FtpPath, Receipt, Session, SessionEvent, Storage, StorageError, StoreMode, Upload};
+use camtrail_ftp::{
+    Entry, EntryKind, FtpPath, Receipt, Session, SessionEvent, Storage, StorageError, StoreMode, Upload,
+};
 use camtrail_model::{
     Millis,
     ports::{Clock, Ledger},
@@ -31,7 +33,12 @@ impl FtpStorage {
     }
 
     /// The bytes that an upload goes on from: `APPE`, or `STOR` after `REST`.
-    async fn go_on(&self, writer: &mut SpoolWriter, owned: &Owned, keep: Option<u64>) -> Result<(), StorageError> {
+    async fn go_on(
+        &self,
+        writer: &mut SpoolWriter,
+        owned: &Owned,
+        keep: Option<u64>,
+    ) -> Result<(), StorageError> {
         let Some(entry) = self.view.file(owned).and_then(|file| file.entry) else {
             let name = owned.path.join("/");
             let shipped = self.ledger.shipments(&owned.camera, &name).await.map_err(std::io::Error::other)?;
@@ -225,10 +232,6 @@ impl Storage for FtpStorage {
     fn observe(&self, peer: SocketAddr, session: Option<&Session>, event: &SessionEvent) {
         let account = session.map_or("", |session| session.account.as_str());
         match event {
-            SessionEvent::UploadFinished { path, bytes, took, end, stored } => tracing::info!(
-                %peer, account, %path, size_bytes = bytes, took_ms = took.as_millis() as u64, %end, stored,
-                "upload ended"
-            ),
             SessionEvent::UploadEndedWithoutListener { path, receipt } => {
                 tracing::warn!(%peer, account, %path, "the camera was gone before it could be told 226");
                 self.mark_suspect(&receipt.0);
@@ -253,7 +256,10 @@ impl Storage for FtpStorage {
 impl FtpStorage {
     /// The durable write outlived the camera: the file may be whole or cut. Off the session's thread.
     fn mark_suspect(&self, receipt: &str) {
-        let Some(entry) = self.spool.entries().into_iter().find(|entry| entry.id.to_string() == receipt) else { return };
+        let Some(entry) = self.spool.entries().into_iter().find(|entry| entry.id.to_string() == receipt)
+        else {
+            return;
+        };
         let spool = self.spool.clone();
         tokio::task::spawn_blocking(move || {
             let suspect = spool.update(&entry.id, |entry| {

@@ -39,13 +39,17 @@ fn candidates(wanted: &ObjectKey, digest: &Digest) -> [ObjectKey; 3] {
 }
 
 /// An earlier shipment of the very same upload (a replay, NEVER-20), if its object is still there.
-pub(crate) async fn shipped_before(parts: &Parts, entry: &SpoolEntry) -> Result<Option<ObjectKey>, ShipError> {
+pub(crate) async fn shipped_before(
+    parts: &Parts,
+    entry: &SpoolEntry,
+) -> Result<Option<ObjectKey>, ShipError> {
     for shipment in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
         if shipment.original_sha256 != entry.sha256 {
             continue;
         }
         if let Some(object) = parts.store.head(shipment.object_key.as_str()).await?
-            && ObjectMetadata::from_map(&object.metadata).is_ok_and(|m| m.original_sha256 == Some(entry.sha256))
+            && ObjectMetadata::from_map(&object.metadata)
+                .is_ok_and(|m| m.original_sha256 == Some(entry.sha256))
         {
             return Ok(Some(shipment.object_key));
         }

@@ -8,12 +8,11 @@ use std::{
 };
 
 use camtrail_model::{
-    CameraZones, CaptureKind, DerivedFiles, DerivedKey, FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey,
-    ObjectMetadata,
-    names,
+    CameraZones, CaptureKind, DerivedFiles, DerivedKey, FileName, MediaFacts, MediaSource, ObjectBase,
+    ObjectKey, ObjectMetadata, names,
     ports::{
-        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaTool, ObjectStore, StoreError,
-        TestUpload,
+        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaTool, ObjectStore,
+        StoreError, TestUpload,
     },
 };
 use camtrail_spool::{Spool, SpoolEntry, SpoolError};
@@ -148,7 +147,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
         height: object.facts.height,
         video_codec: object.facts.video_codec.clone(),
     };
-    let wanted = ObjectKey::new(&parts.config.base, &entry.start.camera, &time, kind, object.file_name(&file, entry));
+    let wanted =
+        ObjectKey::new(&parts.config.base, &entry.start.camera, &time, kind, object.file_name(&file, entry));
     let parcel = Parcel { entry, wanted, file: &object.source.path, metadata: &metadata };
     let placed = place::put(parts, &parcel).await?;
     parts.sink.object_changed(&placed.key).await?;

@@ -88,7 +88,8 @@ impl Queue {
             return;
         }
         self.drop_old_name(&entry);
-        let under_way = entry.start.path.last().is_some_and(|file| camtrail_model::names::is_in_progress(file));
+        let under_way =
+            entry.start.path.last().is_some_and(|file| camtrail_model::names::is_in_progress(file));
         if under_way && under_way_until > Instant::now() {
             self.later.insert((under_way_until, entry.id.clone()), entry);
         } else {
@@ -102,8 +103,12 @@ impl Queue {
         if waiting.is_none() {
             self.later.retain(|(_, id), _| *id != entry.id);
         }
-        let owned: Vec<NameKey> =
-            self.busy.iter().filter(|(_, busy)| busy.owner == entry.id).map(|(name, _)| name.clone()).collect();
+        let owned: Vec<NameKey> = self
+            .busy
+            .iter()
+            .filter(|(_, busy)| busy.owner == entry.id)
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in owned {
             self.free(&name);
         }
@@ -273,7 +278,11 @@ impl Shipper {
         }
     }
 
-    fn done(&self, queue: &mut Queue, done: Result<(Arc<SpoolEntry>, Result<(), ShipError>), tokio::task::JoinError>) {
+    fn done(
+        &self,
+        queue: &mut Queue,
+        done: Result<(Arc<SpoolEntry>, Result<(), ShipError>), tokio::task::JoinError>,
+    ) {
         let (entry, outcome) = match done {
             Ok(done) => done,
             Err(error) => {

@@ -125,7 +125,8 @@ impl View {
         let mut state = self.lock();
         let oldest_shown = self.clock.now().plus(-SHIPPED_SHOWN_MS);
         state.shipped.retain(|file| file.modified >= oldest_shown);
-        let waiting = entries.iter().filter(|entry| !state.hidden.contains(&entry.id)).map(|entry| seen(entry));
+        let waiting =
+            entries.iter().filter(|entry| !state.hidden.contains(&entry.id)).map(|entry| seen(entry));
         state.shipped.iter().cloned().chain(waiting).collect()
     }
 

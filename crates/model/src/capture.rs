@@ -89,9 +89,8 @@ pub struct CaptureTime {
 impl CaptureTime {
     /// The camera's own calendar date and hour (0 to 23) at this instant: what object keys are filed under.
     pub fn local_date_hour(&self) -> (Date, u8) {
-        let local = Offset::from_seconds(self.offset_s)
-            .unwrap_or(Offset::UTC)
-            .to_datetime(self.instant.timestamp());
+        let local =
+            Offset::from_seconds(self.offset_s).unwrap_or(Offset::UTC).to_datetime(self.instant.timestamp());
         (local.date(), local.hour().unsigned_abs())
     }
 }

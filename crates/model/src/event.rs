@@ -108,14 +108,14 @@ mod tests {
     use super::*;
 
     fn id() -> impl Strategy<Value = EventId> {
-        (any::<i64>(), 0..1_000_000_000_u32, any::<bool>(), "[a-zA-Z0-9 é]{0,8}x").prop_map(|(ts, fraction, snap, camera)| {
-            EventId {
+        (any::<i64>(), 0..1_000_000_000_u32, any::<bool>(), "[a-zA-Z0-9 é]{0,8}x").prop_map(
+            |(ts, fraction, snap, camera)| EventId {
                 event_ts: Millis(ts),
                 fraction,
                 kind: if snap { CaptureKind::Snap } else { CaptureKind::Record },
                 camera: CameraName::from_folder(&camera),
-            }
-        })
+            },
+        )
     }
 
     proptest! {

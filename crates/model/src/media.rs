@@ -84,8 +84,10 @@ impl Container {
     pub fn kind_of_extension(extension: &str) -> Option<CaptureKind> {
         match extension.to_ascii_lowercase().as_str() {
             "jpg" | "jpeg" | "png" | "webp" | "gif" | "bmp" => Some(CaptureKind::Snap),
-            "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "dav" | "mpg" | "mpeg" | "ts" | "m2ts" | "flv"
-            | "asf" | "wmv" | "3gp" | "264" | "h264" | "265" | "h265" | "hevc" | "raw" => Some(CaptureKind::Record),
+            "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "dav" | "mpg" | "mpeg" | "ts" | "m2ts"
+            | "flv" | "asf" | "wmv" | "3gp" | "264" | "h264" | "265" | "h265" | "hevc" | "raw" => {
+                Some(CaptureKind::Record)
+            }
             _ => None,
         }
     }

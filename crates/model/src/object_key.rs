@@ -31,10 +31,14 @@ impl ObjectBase {
     pub fn parse(text: &str) -> Result<Self, String> {
         let trimmed = text.trim_matches('/');
         if trimmed.is_empty() || trimmed.split('/').any(|segment| key_segment(segment, 200) != segment) {
-            return Err(format!("{text:?} can't be an object base: expected folder names joined by '/', such as patrolcams"));
+            return Err(format!(
+                "{text:?} can't be an object base: expected folder names joined by '/', such as patrolcams"
+            ));
         }
         if trimmed.split('/').next() == Some(DERIVED_PREFIX.trim_end_matches('/')) {
-            return Err(format!("{text:?} can't be an object base: derived/ holds posters and other derived files"));
+            return Err(format!(
+                "{text:?} can't be an object base: derived/ holds posters and other derived files"
+            ));
         }
         Ok(Self(trimmed.to_owned()))
     }
@@ -169,12 +173,25 @@ pub enum KeyVerdict {
 
 impl ObjectKey {
     /// Files a capture under the camera's own date and hour.
-    pub fn new(base: &ObjectBase, camera: &CameraName, time: &CaptureTime, kind: CaptureKind, file: FileName) -> Self {
+    pub fn new(
+        base: &ObjectBase,
+        camera: &CameraName,
+        time: &CaptureTime,
+        kind: CaptureKind,
+        file: FileName,
+    ) -> Self {
         let (date, hour) = time.local_date_hour();
         Self::from_parts(base.as_str(), camera.clone(), date, hour, kind, file)
     }
 
-    fn from_parts(base: &str, camera: CameraName, date: Date, hour: u8, kind: CaptureKind, file: FileName) -> Self {
+    fn from_parts(
+        base: &str,
+        camera: CameraName,
+        date: Date,
+        hour: u8,
+        kind: CaptureKind,
+        file: FileName,
+    ) -> Self {
         let text = format!("{base}/{camera}/{date}/Hour-{hour}/{kind}/{}", file.as_str());
         Self { text, camera, date, hour, kind, file }
     }
@@ -214,7 +231,8 @@ impl ObjectKey {
         let camera = CameraName::parse(camera).map_err(|error| other(error.to_string()))?;
         let date = parse_date(date).ok_or_else(|| other(format!("{date:?} is not a date")))?;
         let hour = parse_hour(hour).ok_or_else(|| other(format!("{hour:?} is not Hour-0 to Hour-23")))?;
-        let kind = CaptureKind::parse(kind).ok_or_else(|| other(format!("{kind:?} is neither snap nor record")))?;
+        let kind =
+            CaptureKind::parse(kind).ok_or_else(|| other(format!("{kind:?} is neither snap nor record")))?;
         if file.is_empty() || file.chars().any(char::is_control) || file == "." || file == ".." {
             return Err(other(format!("{file:?} is not a file name")));
         }
@@ -313,7 +331,10 @@ mod tests {
     fn a_manifest_names_its_capture_and_other_derived_objects_nothing() {
         let base = ObjectBase::default();
         let key = ObjectKey::parse(&base, ARTICLE).unwrap();
-        assert_eq!(ObjectKey::judge(&base, &format!("derived/{ARTICLE}/media.json")), KeyVerdict::Manifest(key));
+        assert_eq!(
+            ObjectKey::judge(&base, &format!("derived/{ARTICLE}/media.json")),
+            KeyVerdict::Manifest(key)
+        );
         let poster = format!("derived/{ARTICLE}/poster.jpg");
         assert_eq!(ObjectKey::judge(&base, &poster), KeyVerdict::Skip(SkipReason::Derived));
     }

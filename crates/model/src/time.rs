@@ -16,7 +16,11 @@ pub struct Millis(pub i64);
 impl Millis {
     /// The instant as jiff's type. Out-of-range values (beyond the years -9999 to 9999) clamp.
     pub fn timestamp(self) -> Timestamp {
-        Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })
+        Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        })
     }
 
     /// This instant plus `ms` milliseconds, saturating.

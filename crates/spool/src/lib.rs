@@ -162,7 +162,8 @@ impl Spool {
     /// there is one. For one caller: the shipper.
     pub async fn fresh(&self) -> Vec<Arc<SpoolEntry>> {
         loop {
-            let mut ids = std::mem::take(&mut *self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut ids =
+                std::mem::take(&mut *self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner));
             if !ids.is_empty() {
                 ids.sort();
                 ids.dedup();

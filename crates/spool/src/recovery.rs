@@ -77,7 +77,11 @@ fn read_header(spool: &Spool, id: &EntryId) -> Result<Option<SpoolEntry>, String
     let entry: SpoolEntry =
         serde_json::from_slice(&bytes).map_err(|error| format!("its header is damaged: {error}"))?;
     if entry.version != SpoolEntry::VERSION {
-        return Err(format!("its header has version {}, this program reads {}", entry.version, SpoolEntry::VERSION));
+        return Err(format!(
+            "its header has version {}, this program reads {}",
+            entry.version,
+            SpoolEntry::VERSION
+        ));
     }
     match fs::metadata(spool.data_path(id)) {
         Ok(data) if data.len() == entry.size => Ok(Some(entry)),

@@ -92,8 +92,16 @@ async fn any_left_over_state_is_understood() {
     let cases: [(&str, &[(&str, &[u8])], Recovery); 6] = [
         ("removal begun", &[("data", b"still")], Recovery::default()),
         ("only the note", &[("open", &note)], Recovery::default()),
-        ("committed, note left", &[("json", &header), ("data", b"still"), ("open", &note)], Recovery { entries: 1, cut: 0, lost: 0 }),
-        ("header under way", &[("json.tmp", b"{"), ("data", b"still"), ("open", &note)], Recovery { entries: 1, cut: 1, lost: 0 }),
+        (
+            "committed, note left",
+            &[("json", &header), ("data", b"still"), ("open", &note)],
+            Recovery { entries: 1, cut: 0, lost: 0 },
+        ),
+        (
+            "header under way",
+            &[("json.tmp", b"{"), ("data", b"still"), ("open", &note)],
+            Recovery { entries: 1, cut: 1, lost: 0 },
+        ),
         ("damaged header", &[("json", b"{"), ("data", b"still")], Recovery { entries: 0, cut: 0, lost: 1 }),
         ("short data", &[("json", &header), ("data", b"st")], Recovery { entries: 0, cut: 0, lost: 1 }),
     ];

@@ -106,10 +106,15 @@ impl SpoolWriter {
     /// Makes the upload durable: file fsync, header, rename, directory fsync. Only after Ok may anybody be told
     /// that it arrived. On an error nothing is left of it. Once begun it runs to its end, even if the caller
     /// goes away: then the entry is there and nobody was told, as after a lost `226`.
-    pub async fn commit(mut self, transfer: TransferEnd, received_at: Millis) -> Result<SpoolEntry, SpoolError> {
+    pub async fn commit(
+        mut self,
+        transfer: TransferEnd,
+        received_at: Millis,
+    ) -> Result<SpoolEntry, SpoolError> {
         let mut disk = self.take_disk()?;
         let buffer = std::mem::take(&mut self.buffer);
-        let (spool, id, start, reserved) = (self.spool.clone(), self.id.clone(), self.start.clone(), self.reserved);
+        let (spool, id, start, reserved) =
+            (self.spool.clone(), self.id.clone(), self.start.clone(), self.reserved);
         self.finished = true;
         blocking(move || {
             let make_durable = || {

@@ -62,7 +62,8 @@ impl LocalStore {
 
     /// Where an object's file is, whether or not it exists.
     pub fn path_of(&self, key: &str) -> Result<PathBuf, StoreError> {
-        let good = |segment: &str| !matches!(segment, "" | "." | ".." | TEMPORARY_DIR) && !segment.contains('\0');
+        let good =
+            |segment: &str| !matches!(segment, "" | "." | ".." | TEMPORARY_DIR) && !segment.contains('\0');
         if key.split('/').all(good) {
             Ok(self.inner.root.join(key))
         } else {
@@ -100,7 +101,9 @@ impl LocalStore {
         match fs::hard_link(source, &temporary) {
             Ok(()) => {}
             // Another file system, or one without hard links.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => durable::copy_synced(source, &temporary)?,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                durable::copy_synced(source, &temporary)?
+            }
             Err(error) => return Err(error),
         }
         Ok(temporary)
@@ -119,7 +122,8 @@ impl LocalStore {
         }
         if let Some(metadata) = metadata {
             let sidecar = Sidecar { version: 1, metadata: metadata.clone() };
-            let bytes = serde_json::to_vec_pretty(&sidecar).map_err(|e| StoreError::Refused(e.to_string()))?;
+            let bytes =
+                serde_json::to_vec_pretty(&sidecar).map_err(|e| StoreError::Refused(e.to_string()))?;
             self.replace(&self.sidecar_path(key)?, &bytes).map_err(|error| problem(&error))?;
         }
         let place = || {
@@ -143,7 +147,8 @@ impl LocalStore {
     fn replace(&self, name: &Path, bytes: &[u8]) -> io::Result<()> {
         durable::create_dirs(durable::parent_of(name))?;
         let temporary = self.temporary();
-        let outcome = durable::write_synced(&temporary, bytes).and_then(|()| durable::publish(&temporary, name));
+        let outcome =
+            durable::write_synced(&temporary, bytes).and_then(|()| durable::publish(&temporary, name));
         if outcome.is_err() {
             let _ = fs::remove_file(&temporary);
         }
@@ -221,7 +226,9 @@ fn read_small(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
 fn problem(error: &io::Error) -> StoreError {
     match error.kind() {
         _ if durable::is_full(error) => StoreError::Full(error.to_string()),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreError::Refused(error.to_string()),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::Refused(error.to_string())
+        }
         _ => StoreError::Unavailable(error.to_string()),
     }
 }
@@ -242,7 +249,10 @@ impl ObjectStore for LocalStore {
 
     async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let (key, bytes) = (key.to_owned(), bytes.to_vec());
-        self.blocking(move |store| store.replace(&store.path_of(&key)?, &bytes).map_err(|error| problem(&error))).await
+        self.blocking(move |store| {
+            store.replace(&store.path_of(&key)?, &bytes).map_err(|error| problem(&error))
+        })
+        .await
     }
 
     async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
@@ -308,7 +318,11 @@ mod tests {
         assert_eq!(put(b"one", "first", PutWhen::Absent).await, PutOutcome::Stored);
         assert_eq!(put(b"three", "second", PutWhen::Absent).await, PutOutcome::Exists);
         let head = bench.store.head(KEY).await.unwrap().unwrap();
-        assert_eq!(head, StoredObject { size: 3, metadata: metadata("first") }, "a refused put changes nothing");
+        assert_eq!(
+            head,
+            StoredObject { size: 3, metadata: metadata("first") },
+            "a refused put changes nothing"
+        );
         assert_eq!(put(b"three", "second", PutWhen::Always).await, PutOutcome::Stored);
         assert_eq!(bench.store.get_bytes(KEY, 100).await.unwrap().unwrap(), b"three");
         assert_eq!(bench.store.head(KEY).await.unwrap().unwrap().metadata, metadata("second"));

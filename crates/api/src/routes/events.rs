@@ -64,7 +64,9 @@ impl ListQuery {
             return Err(Problem::bad_request(format!("camera stands more than {CAMERAS_MAX} times")));
         }
         let cameras = self.camera.iter().map(|name| CameraName::parse(name));
-        let cameras = cameras.collect::<Result<Vec<_>, _>>().map_err(|error| Problem::bad_request(error.to_string()))?;
+        let cameras = cameras
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
         let query = EventQuery {
             cameras,
             kind: self.kind.map(Into::into),
@@ -86,7 +88,9 @@ impl ListQuery {
 
 fn date(text: &str) -> Result<Date, Problem> {
     let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
-    date.ok_or_else(|| Problem::bad_request(format!("date: found {text:?}, expected a date such as 2016-08-30")))
+    date.ok_or_else(|| {
+        Problem::bad_request(format!("date: found {text:?}, expected a date such as 2016-08-30"))
+    })
 }
 
 fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
@@ -118,10 +122,14 @@ pub(crate) async fn list(
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let (query, limit) = asked.parse()?;
-    let after = asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
+    let after =
+        asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
     let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
     let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
-    Ok(Json(EventPage { items: page.items.iter().map(|record| Event::new(&api, record)).collect(), next_cursor }))
+    Ok(Json(EventPage {
+        items: page.items.iter().map(|record| Event::new(&api, record)).collect(),
+        next_cursor,
+    }))
 }
 
 /// One event.
@@ -134,7 +142,11 @@ pub(crate) async fn list(
         (status = 404, description = "There is no such event.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn one(State(api): State<Api>, _: SignedIn, Path(id): Path<String>) -> Result<Json<Event>, Problem> {
+pub(crate) async fn one(
+    State(api): State<Api>,
+    _: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<Event>, Problem> {
     let missing = || Problem::not_found("event");
     let id = EventId::parse(&id).ok_or_else(missing)?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;

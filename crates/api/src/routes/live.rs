@@ -59,7 +59,11 @@ struct Live {
         (status = 503, description = "Too many live streams.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn live(State(api): State<Api>, session: SignedIn, headers: HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn live(
+    State(api): State<Api>,
+    session: SignedIn,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let permit = api.parts.live.clone().try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open: try again later")
     })?;
@@ -67,7 +71,9 @@ pub(crate) async fn live(State(api): State<Api>, session: SignedIn, headers: Hea
     let seq = match headers.get("last-event-id").filter(|value| !value.is_empty()) {
         None => api.parts.catalog.latest_change().await?,
         Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
-            Problem::bad_request(format!("Last-Event-ID: found {value:?}, expected the id of a message of this stream"))
+            Problem::bad_request(format!(
+                "Last-Event-ID: found {value:?}, expected the id of a message of this stream"
+            ))
         })?,
     };
     let hello = Message::default().event("ready").id(seq.to_string()).data(format!("{{\"seq\":{seq}}}"));

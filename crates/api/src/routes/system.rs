@@ -51,7 +51,10 @@ pub(crate) fn documents(document: OpenApi) -> Router<Api> {
     let page = page(&document);
     let json = document.to_pretty_json().unwrap_or_default();
     Router::new()
-        .route("/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response()))
+        .route(
+            "/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response()),
+        )
         .route("/docs", get(async move || Html(page.clone())))
 }
 
@@ -65,7 +68,9 @@ fn page(document: &OpenApi) -> String {
             let text = |key: &str| operation[key].as_str().unwrap_or_default();
             let (summary, description) = (escape(text("summary")), escape(text("description")));
             let (method, path) = (escape(&method.to_uppercase()), escape(path));
-            rows.push_str(&format!("<dt><code>{method} {path}</code></dt><dd><p>{summary}</p><p>{description}</p></dd>\n"));
+            rows.push_str(&format!(
+                "<dt><code>{method} {path}</code></dt><dd><p>{summary}</p><p>{description}</p></dd>\n"
+            ));
         }
     }
     format!(

@@ -40,7 +40,12 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::List(config) => {
             for user in open(&config)?.users().await? {
-                println!("{}\t{}{}", user.name, user.role.as_str(), if user.disabled { "\tdisabled" } else { "" });
+                println!(
+                    "{}\t{}{}",
+                    user.name,
+                    user.role.as_str(),
+                    if user.disabled { "\tdisabled" } else { "" }
+                );
             }
         }
         UserCommand::Passwd { name, config } => {

@@ -15,7 +15,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
         Command::Openapi => {
-            let document = camtrail_api::openapi().to_pretty_json().context("writing the OpenAPI document")?;
+            let document =
+                camtrail_api::openapi().to_pretty_json().context("writing the OpenAPI document")?;
             println!("{document}");
             Ok(())
         }

@@ -73,13 +73,18 @@ fn set(table: &mut Table, name: &str, value: OsString) -> Result<(), ConfigError
     for section in sections {
         default = default.and_then(|value| value.get(section.as_str()).cloned());
         let entry = at.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
-        at = entry.as_table_mut().ok_or_else(|| wrong("is no section that the environment can reach into"))?;
+        at =
+            entry.as_table_mut().ok_or_else(|| wrong("is no section that the environment can reach into"))?;
     }
     let value = match default.as_ref().and_then(|value| value.get(key.as_str())) {
         Some(Value::String(_)) => Value::String(text),
         Some(Value::Array(_)) => return Err(wrong("is a list: set it in the configuration file")),
-        Some(Value::Boolean(_)) => Value::Boolean(text.parse().map_err(|_| wrong(&format!("found {text:?}, expected true or false")))?),
-        Some(Value::Integer(_)) => Value::Integer(text.parse().map_err(|_| wrong(&format!("found {text:?}, expected a whole number")))?),
+        Some(Value::Boolean(_)) => Value::Boolean(
+            text.parse().map_err(|_| wrong(&format!("found {text:?}, expected true or false")))?,
+        ),
+        Some(Value::Integer(_)) => Value::Integer(
+            text.parse().map_err(|_| wrong(&format!("found {text:?}, expected a whole number")))?,
+        ),
         _ => return Err(wrong("there is no such key")),
     };
     at.insert(key.clone(), value);
@@ -105,13 +110,16 @@ mod tests {
 
     #[test]
     fn the_environment_goes_before_the_file() {
-        let config = with("[retention]\ndays = 7\n", &[
-            ("CAMTRAIL__RETENTION__DAYS", "9"),
-            ("CAMTRAIL__TIME_ZONE", "Europe/Berlin"),
-            ("CAMTRAIL__MEDIA__REMUX", "false"),
-            ("CAMTRAIL__SPOOL__MAX_BYTES", "5000"),
-            ("CAMTRAIL_ADMIN_PASSWORD", "not a key"),
-        ])
+        let config = with(
+            "[retention]\ndays = 7\n",
+            &[
+                ("CAMTRAIL__RETENTION__DAYS", "9"),
+                ("CAMTRAIL__TIME_ZONE", "Europe/Berlin"),
+                ("CAMTRAIL__MEDIA__REMUX", "false"),
+                ("CAMTRAIL__SPOOL__MAX_BYTES", "5000"),
+                ("CAMTRAIL_ADMIN_PASSWORD", "not a key"),
+            ],
+        )
         .unwrap();
         assert_eq!((config.retention.days, config.time_zone.as_str()), (9, "Europe/Berlin"));
         assert_eq!((config.media.remux, config.spool.max_bytes.as_str()), (false, "5000"));
@@ -120,11 +128,19 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, environment, want) in [
-            ("[ftp]\nlisten_on = \"x\"\n", &[][..], "ftp.listen_on: unknown field `listen_on`, expected one of `listen`"),
+            (
+                "[ftp]\nlisten_on = \"x\"\n",
+                &[][..],
+                "ftp.listen_on: unknown field `listen_on`, expected one of `listen`",
+            ),
             ("retention = 3\n", &[], "retention: invalid type"),
             ("[retention]\ndays = \"many\"\n", &[], "retention.days: invalid type: string \"many\""),
             ("[ftp\n", &[], "TOML parse error at line 1"),
-            ("", &[("CAMTRAIL__FTP__NOPE", "1")], "environment variable CAMTRAIL__FTP__NOPE: ftp.nope: there is no such key"),
+            (
+                "",
+                &[("CAMTRAIL__FTP__NOPE", "1")],
+                "environment variable CAMTRAIL__FTP__NOPE: ftp.nope: there is no such key",
+            ),
             ("", &[("CAMTRAIL__RETENTION__DAYS", "soon")], "found \"soon\", expected a whole number"),
             ("", &[("CAMTRAIL__CAMERA", "x")], "is a list"),
         ] {

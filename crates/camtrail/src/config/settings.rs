@@ -57,15 +57,20 @@ impl Checker<'_> {
 
     fn address(&self, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
         let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-        resolved.ok_or_else(|| self.wrong(key, text, "an address and a port, such as 127.0.0.1:8080 (port 0: any free one)"))
+        resolved.ok_or_else(|| {
+            self.wrong(key, text, "an address and a port, such as 127.0.0.1:8080 (port 0: any free one)")
+        })
     }
 
     fn zone(&self, key: &str, text: &str) -> Result<TimeZone, ConfigError> {
-        TimeZone::get(text).map_err(|_| self.wrong(key, text, "an IANA time zone, such as America/Los_Angeles"))
+        TimeZone::get(text)
+            .map_err(|_| self.wrong(key, text, "an IANA time zone, such as America/Los_Angeles"))
     }
 
     fn bytes(&self, key: &str, text: &str) -> Result<u64, ConfigError> {
-        units::bytes(text).filter(|&n| n > 0).ok_or_else(|| self.wrong(key, text, "a size, such as 10GB or 512MiB"))
+        units::bytes(text)
+            .filter(|&n| n > 0)
+            .ok_or_else(|| self.wrong(key, text, "a size, such as 10GB or 512MiB"))
     }
 
     fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
@@ -85,9 +90,14 @@ impl Checker<'_> {
         if allowed.contains(&found) {
             return Ok(());
         }
-        let listed: Vec<_> = allowed.iter().filter(|word| !word.is_empty()).map(|word| format!("{word:?}")).collect();
+        let listed: Vec<_> =
+            allowed.iter().filter(|word| !word.is_empty()).map(|word| format!("{word:?}")).collect();
         let expected = if listed.is_empty() { "nothing".to_owned() } else { listed.join(" or ") };
-        Err(self.wrong(key, found, format!("{expected}: this version of Camtrail does nothing else here yet")))
+        Err(self.wrong(
+            key,
+            found,
+            format!("{expected}: this version of Camtrail does nothing else here yet"),
+        ))
     }
 
     fn one_box_only(&self, config: &Config) -> Result<(), ConfigError> {
@@ -118,24 +128,36 @@ impl Checker<'_> {
             return Err(self.wrong(&key("user"), "", "a login name"));
         }
         let password_hash = match (account.password_hash.as_str(), account.password_file.as_str()) {
-            ("", "") => return Err(self.wrong(&key("password_hash"), "", "a password_hash or a password_file")),
+            ("", "") => {
+                return Err(self.wrong(&key("password_hash"), "", "a password_hash or a password_file"));
+            }
             (hash, "") if camtrail_auth::is_password_hash(hash) => hash.to_owned(),
             (_, "") => {
-                return Err(self.wrong(&key("password_hash"), "(not shown)", "an Argon2id hash that begins with $argon2id$"));
+                return Err(self.wrong(
+                    &key("password_hash"),
+                    "(not shown)",
+                    "an Argon2id hash that begins with $argon2id$",
+                ));
             }
             ("", file) => self.password_file(&key("password_file"), file)?,
-            _ => return Err(self.wrong(&key("password_file"), &account.password_file, "one of password_hash and password_file")),
+            _ => {
+                return Err(self.wrong(
+                    &key("password_file"),
+                    &account.password_file,
+                    "one of password_hash and password_file",
+                ));
+            }
         };
         let camera = if account.camera.is_empty() { &account.user } else { &account.camera };
-        let scope = AccountScope::parse(camera)
-            .map_err(|error| self.wrong(&key("camera"), camera, format!("a camera's name or \"*\" ({error})")))?;
+        let scope = AccountScope::parse(camera).map_err(|error| {
+            self.wrong(&key("camera"), camera, format!("a camera's name or \"*\" ({error})"))
+        })?;
         Ok(CameraAccount { user: account.user.clone(), password_hash, scope })
     }
 
     fn password_file(&self, key: &str, file: &str) -> Result<String, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            self.wrong(key, file, format!("a file that can be read ({error})"))
-        })?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| self.wrong(key, file, format!("a file that can be read ({error})")))?;
         let password = text.trim_end_matches(['\r', '\n']);
         if password.is_empty() {
             return Err(self.wrong(key, file, "a file that holds a password (it is empty)"));
@@ -143,10 +165,14 @@ impl Checker<'_> {
         if camtrail_auth::is_password_hash(password) {
             return Ok(password.to_owned());
         }
-        camtrail_auth::hash_password(password.as_bytes()).map_err(|error| self.wrong(key, file, error.to_string()))
+        camtrail_auth::hash_password(password.as_bytes())
+            .map_err(|error| self.wrong(key, file, error.to_string()))
     }
 
-    fn cameras(&self, cameras: &[Camera]) -> Result<(HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>), ConfigError> {
+    fn cameras(
+        &self,
+        cameras: &[Camera],
+    ) -> Result<(HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>), ConfigError> {
         let (mut settings, mut zones) = (HashMap::new(), HashMap::new());
         for (index, camera) in cameras.iter().enumerate() {
             let key = |name: &str| format!("camera[{index}].{name}");
@@ -171,7 +197,11 @@ impl Checker<'_> {
         let trimmed = text.trim_matches('/');
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~/".contains(c);
         if !trimmed.chars().all(plain) || trimmed.split('/').any(|segment| segment == "..") {
-            return Err(self.wrong("http.base_path", text, "a path such as /cams, of letters, digits and - _ . ~"));
+            return Err(self.wrong(
+                "http.base_path",
+                text,
+                "a path such as /cams, of letters, digits and - _ . ~",
+            ));
         }
         Ok(if trimmed.is_empty() { String::new() } else { format!("/{trimmed}") })
     }
@@ -179,7 +209,9 @@ impl Checker<'_> {
     fn public_url(&self, text: &str) -> Result<Option<String>, ConfigError> {
         match text {
             "" => Ok(None),
-            url if url.starts_with("https://") || url.starts_with("http://") => Ok(Some(url.trim_end_matches('/').to_owned())),
+            url if url.starts_with("https://") || url.starts_with("http://") => {
+                Ok(Some(url.trim_end_matches('/').to_owned()))
+            }
             _ => Err(self.wrong("http.public_url", text, "an address such as https://cams.example.org")),
         }
     }
@@ -205,7 +237,9 @@ impl Settings {
             ftp_listen: check.address("ftp.listen", &config.ftp.listen)?,
             passive_ports: check.ports("ftp.passive_ports", &config.ftp.passive_ports)?,
             passive_host: Some(config.ftp.passive_host.clone()).filter(|host| !host.is_empty()),
-            accounts: accounts.map(|(index, account)| check.account(index, account)).collect::<Result<_, _>>()?,
+            accounts: accounts
+                .map(|(index, account)| check.account(index, account))
+                .collect::<Result<_, _>>()?,
             base,
             remux: config.media.remux,
             remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,

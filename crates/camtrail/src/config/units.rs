@@ -21,7 +21,8 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
 
 /// `30s`, `15m`, `24h`, `7d`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    const UNITS: [(&str, u64); 5] =
+        [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     scaled(text, &UNITS).map(Duration::from_millis)
 }
 

@@ -81,7 +81,8 @@ impl Bench {
             Arc::clone(&zones),
             Arc::clone(&clock),
         );
-        let config = ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
+        let config =
+            ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
         let parts = Parts {
             spool: spool.clone(),
             store: Arc::<Flaky>::clone(&store),
@@ -171,7 +172,8 @@ async fn a_whole_upload_takes_the_place_of_its_cut_ones() {
     }
     bench.upload("snap/MDAlarm_20160830-155137.jpg", WHOLE, TransferEnd::Complete).await;
     let events = bench.settled().await;
-    let told: Vec<_> = events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete, e.size)).collect();
+    let told: Vec<_> =
+        events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete, e.size)).collect();
     assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true, WHOLE.len() as u64)]);
 }
 

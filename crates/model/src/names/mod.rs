@@ -68,7 +68,8 @@ pub fn read(parts: &[&str]) -> NameReading {
         impossible_time: from_name == Stamp::Impossible,
         hint: hint(file),
         in_progress: is_in_progress(file),
-        sidecar: extension.is_some_and(|e| SIDECAR_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e))),
+        sidecar: extension
+            .is_some_and(|e| SIDECAR_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e))),
     }
 }
 
@@ -95,9 +96,9 @@ const CLOCK_AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
 /// A claim from the future is refused: uploads come after their capture, and one camera's wrong clock must not
 /// drag the timeline with it (NEVER-24). So are the moments at which a clock without a battery starts again.
 pub fn capture_time(reading: &NameReading, zone: &TimeZone, received: Millis) -> CaptureTime {
-    let claim = reading
-        .local_start
-        .and_then(|(wall, source)| Some((resolve_local(wall, zone, received)?, source, is_reset_clock(wall))));
+    let claim = reading.local_start.and_then(|(wall, source)| {
+        Some((resolve_local(wall, zone, received)?, source, is_reset_clock(wall)))
+    });
     let (instant, source, clock_error_ms) = match claim {
         None => (received, TimeSource::Arrival, None),
         Some((claimed, source, reset)) => {

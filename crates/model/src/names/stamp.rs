@@ -39,7 +39,8 @@ pub(super) fn in_file_name(stem: &str) -> Stamp {
 
 /// A date folder with an hour folder somewhere below it: the article's layout.
 pub(super) fn in_folders(folders: &[&str]) -> Stamp {
-    let Some((index, date)) = folders.iter().enumerate().rev().find_map(|(i, f)| Some((i, dashed_date(f)?))) else {
+    let Some((index, date)) = folders.iter().enumerate().rev().find_map(|(i, f)| Some((i, dashed_date(f)?)))
+    else {
         return Stamp::Absent;
     };
     let hour = folders[index + 1..].iter().find_map(|folder| hour_folder(folder)).unwrap_or(0);

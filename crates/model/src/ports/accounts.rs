@@ -84,7 +84,8 @@ pub trait Accounts: Send + Sync {
     /// Begins a session.
     async fn begin_session(&self, session: &SessionRow) -> Result<(), AccountsError>;
     /// The user of a session that is neither ended nor expired at `now`, if they aren't disabled.
-    async fn session_user(&self, token_sha256: &[u8; 32], now: Millis) -> Result<Option<User>, AccountsError>;
+    async fn session_user(&self, token_sha256: &[u8; 32], now: Millis)
+    -> Result<Option<User>, AccountsError>;
     /// Ends a session, at once and everywhere; Ok also where there was none.
     async fn end_session(&self, token_sha256: &[u8; 32]) -> Result<(), AccountsError>;
     /// A secret of `bytes` random bytes under `name`, made at the first call and the same ever after.

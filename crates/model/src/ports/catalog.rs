@@ -100,14 +100,20 @@ pub trait Catalog: Send + Sync {
     async fn remove(&self, key: &ObjectKey) -> Result<bool, CatalogError>;
 
     /// Completes an existing record by what was derived of it. Idempotent, durable.
-    async fn attach_media(&self, key: &ObjectKey, manifest: &MediaManifest) -> Result<Attached, CatalogError>;
+    async fn attach_media(&self, key: &ObjectKey, manifest: &MediaManifest)
+    -> Result<Attached, CatalogError>;
 
     /// One event.
     async fn event(&self, id: &EventId) -> Result<Option<CatalogRecord>, CatalogError>;
 
     /// A page: events of `query` after `after`, in its order. Costs the same wherever it is. Never empty
     /// while more follows; never repeats or skips what stays in the catalog, whatever is inserted meanwhile.
-    async fn page(&self, query: &EventQuery, limit: PageSize, after: Option<&Position>) -> Result<Page, CatalogError>;
+    async fn page(
+        &self,
+        query: &EventQuery,
+        limit: PageSize,
+        after: Option<&Position>,
+    ) -> Result<Page, CatalogError>;
 
     /// All cameras, by name.
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError>;

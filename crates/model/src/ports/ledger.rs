@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::{camera::CameraName, object_key::ObjectKey, ports::CatalogError, time::{Digest, Millis}};
+use crate::{
+    camera::CameraName,
+    object_key::ObjectKey,
+    ports::CatalogError,
+    time::{Digest, Millis},
+};
 
 /// One capture that was shipped, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +32,11 @@ pub struct Shipment {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// All shipments of one name of one camera, oldest first.
-    async fn shipments(&self, camera: &CameraName, original_name: &str) -> Result<Vec<Shipment>, CatalogError>;
+    async fn shipments(
+        &self,
+        camera: &CameraName,
+        original_name: &str,
+    ) -> Result<Vec<Shipment>, CatalogError>;
 
     /// The shipment under a key.
     async fn by_key(&self, key: &ObjectKey) -> Result<Option<Shipment>, CatalogError>;

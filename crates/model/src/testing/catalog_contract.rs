@@ -32,7 +32,11 @@ where
     }
 }
 
-async fn all(catalog: &dyn Catalog, query: &EventQuery, limit: u16) -> Result<Vec<CatalogRecord>, CatalogError> {
+async fn all(
+    catalog: &dyn Catalog,
+    query: &EventQuery,
+    limit: u16,
+) -> Result<Vec<CatalogRecord>, CatalogError> {
     let limit = PageSize::new(limit).unwrap_or(PageSize::DEFAULT);
     let (mut items, mut after) = (Vec::new(), None);
     loop {
@@ -108,7 +112,8 @@ async fn replaced_content_keeps_its_event(catalog: Arc<dyn Catalog>) -> Check {
 }
 
 async fn removal_leaves_nothing(catalog: Arc<dyn Catalog>) -> Check {
-    let (gone, stays) = (record("a", 1, CaptureKind::Record, "x.mp4"), record("a", 2, CaptureKind::Record, "y.mp4"));
+    let (gone, stays) =
+        (record("a", 1, CaptureKind::Record, "x.mp4"), record("a", 2, CaptureKind::Record, "y.mp4"));
     catalog.record(&gone).await?;
     catalog.record(&stays).await?;
     assert!(catalog.remove(&gone.object_key).await?);
@@ -138,7 +143,11 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
     assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Updated);
     assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Unchanged);
     assert_eq!(catalog.event(&clip.id()).await?.map(|clip| clip.poster), Some(true));
-    assert_eq!(catalog.record(&clip).await?, Recorded::AlreadyPresent, "a redelivery doesn't undo the poster");
+    assert_eq!(
+        catalog.record(&clip).await?,
+        Recorded::AlreadyPresent,
+        "a redelivery doesn't undo the poster"
+    );
     assert_eq!(catalog.event(&clip.id()).await?.map(|clip| clip.poster), Some(true));
     Ok(())
 }
@@ -212,7 +221,9 @@ async fn paging_survives_writes(catalog: Arc<dyn Catalog>) -> Check {
             .await?;
         seen.extend(page.items);
         let Some(next) = page.next else { break };
-        catalog.record(&record("late", 900_000_000 + round, CaptureKind::Record, &format!("{round}.mp4"))).await?;
+        catalog
+            .record(&record("late", 900_000_000 + round, CaptureKind::Record, &format!("{round}.mp4")))
+            .await?;
         // The event that the cursor names may go; the next page must still begin behind it.
         let at_cursor = there.iter().find(|clip| clip.id() == next).map(|clip| clip.object_key.clone());
         if let Some(key) = at_cursor {
@@ -227,7 +238,8 @@ async fn paging_survives_writes(catalog: Arc<dyn Catalog>) -> Check {
 
 async fn changes_tell_everything_once(catalog: Arc<dyn Catalog>) -> Check {
     let start = catalog.latest_change().await?;
-    let (one, two) = (record("a", 1, CaptureKind::Record, "1.mp4"), record("b", 2, CaptureKind::Snap, "2.jpg"));
+    let (one, two) =
+        (record("a", 1, CaptureKind::Record, "1.mp4"), record("b", 2, CaptureKind::Snap, "2.jpg"));
     catalog.record(&one).await?;
     catalog.record(&two).await?;
     catalog.record(&two).await?;

@@ -23,7 +23,8 @@ impl MediaTool for PlainMedia {
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
         let mut bytes = Vec::new();
         let file = std::fs::File::open(&source.path);
-        file.and_then(|mut file| file.read_to_end(&mut bytes)).map_err(|e| MediaError::Failed(e.to_string()))?;
+        file.and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(|e| MediaError::Failed(e.to_string()))?;
         let container = sniff(&bytes[..bytes.len().min(SNIFF_BYTES)]);
         let completeness = match container {
             Some(Container::Jpeg) if bytes.ends_with(&[0xFF, 0xD9]) => Completeness::Whole,

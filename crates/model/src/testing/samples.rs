@@ -8,7 +8,12 @@ use crate::{
 /// A record of `camera` taken at `event_ts` (UTC), under `file`.
 pub fn record(camera: &str, event_ts: i64, kind: CaptureKind, file: &str) -> CatalogRecord {
     let camera = CameraName::from_folder(camera);
-    let time = CaptureTime { instant: Millis(event_ts), offset_s: 0, source: TimeSource::Name, clock_error_ms: None };
+    let time = CaptureTime {
+        instant: Millis(event_ts),
+        offset_s: 0,
+        source: TimeSource::Name,
+        clock_error_ms: None,
+    };
     let key = ObjectKey::new(&ObjectBase::default(), &camera, &time, kind, FileName::from_upload(file));
     let digest = Digest::of(key.as_str().as_bytes());
     let metadata = ObjectMetadata {
