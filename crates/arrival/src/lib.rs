@@ -52,7 +52,7 @@ impl Arrivals {
         match outcome.map_err(from_catalog)? {
             Recorded::Inserted => tracing::info!(%key, size_bytes = object.size, "event recorded"),
             Recorded::Replaced => {
-                tracing::info!(%key, size_bytes = object.size, "event replaced by a fuller upload")
+                tracing::info!(%key, size_bytes = object.size, "event replaced by a fuller upload");
             }
             Recorded::AlreadyPresent => tracing::debug!(%key, "event is recorded already"),
         }
@@ -122,14 +122,13 @@ fn from_catalog(error: CatalogError) -> ArrivalError {
 #[async_trait]
 impl ArrivalSink for Arrivals {
     async fn object_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
-        match self.store.head(key.as_str()).await.map_err(from_store)? {
-            Some(object) => self.record(key, object).await,
-            None => {
-                if self.catalog.remove(key).await.map_err(from_catalog)? {
-                    tracing::info!(%key, "event removed with its object");
-                }
-                Ok(())
+        if let Some(object) = self.store.head(key.as_str()).await.map_err(from_store)? {
+            self.record(key, object).await
+        } else {
+            if self.catalog.remove(key).await.map_err(from_catalog)? {
+                tracing::info!(%key, "event removed with its object");
             }
+            Ok(())
         }
     }
 

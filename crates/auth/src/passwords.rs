@@ -17,7 +17,7 @@ use crate::{RandomError, mac, random_bytes};
 /// Argon2id takes 19 MiB and tens of milliseconds a password: two at a time leave a Pi its breath.
 const AT_ONCE: usize = 2;
 /// A verified login is remembered for so long: cameras log in for each file.
-const REMEMBERED_FOR: Duration = Duration::from_secs(600);
+const REMEMBERED_FOR: Duration = Duration::from_mins(10);
 /// Logins remembered at once.
 const REMEMBERED_MAX: usize = 10_000;
 

@@ -101,7 +101,7 @@ mod tests {
         for _ in 0..40 {
             throttle.failed("a", Millis(0));
         }
-        assert_eq!(throttle.wait(&"a", Millis(0)), Some(Duration::from_secs(60)));
+        assert_eq!(throttle.wait(&"a", Millis(0)), Some(Duration::from_mins(1)));
         assert_eq!(throttle.wait(&"a", Millis(60_000)), None);
         throttle.succeeded(&"a");
         throttle.failed("a", Millis(60_000));

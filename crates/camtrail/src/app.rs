@@ -13,9 +13,12 @@ use camtrail_api::{Api, ApiConfig, ApiParts, SpoolParts, Status, StatusSource};
 use camtrail_arrival::Arrivals;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
-use camtrail_gateway::{FtpLogin, Parts, ShipConfig, Shipper, ShipperStatus};
+use camtrail_gateway::{FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
 use camtrail_media::{Ffmpeg, FfmpegConfig};
-use camtrail_model::ports::{Accounts, Clock, MediaTool, SystemClock};
+use camtrail_model::{
+    CameraZones,
+    ports::{Accounts, Clock, MediaTool, SystemClock},
+};
 use camtrail_spool::{Spool, SpoolConfig};
 use camtrail_store::LocalStore;
 use tokio::{
@@ -88,8 +91,6 @@ pub(crate) struct App {
     pub(crate) ftp: SocketAddr,
     /// Passwords that were made now.
     pub(crate) shown: Shown,
-    /// What is missing for media work, in a line.
-    pub(crate) media_problem: Option<String>,
     addresses: PathBuf,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -122,6 +123,117 @@ impl StatusSource for BoxStatus {
     }
 }
 
+/// What the stages share.
+struct Rooms {
+    spool: Spool,
+    store: Arc<LocalStore>,
+    catalog: SqliteCatalog,
+    ledger: SqliteLedger,
+    media: Arc<Ffmpeg>,
+    passwords: Arc<Passwords>,
+    zones: Arc<CameraZones>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Rooms {
+    /// Opens what is on disk and recovers what an earlier run left.
+    fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+        let config = SpoolConfig { max_bytes: settings.spool_max_bytes };
+        let (spool, recovery) = Spool::open(&dir.spool(), config).context("opening the spool")?;
+        if recovery.entries > 0 {
+            tracing::info!(
+                entries = recovery.entries,
+                cut = recovery.cut,
+                "the spool holds uploads of an earlier run"
+            );
+        }
+        let media = Arc::new(Ffmpeg::discover(FfmpegConfig::default()));
+        if let Some(problem) = media.problem() {
+            tracing::warn!("{problem}");
+        }
+        Ok(Self {
+            spool,
+            store: Arc::new(LocalStore::open(&dir.store()).context("opening the store")?),
+            catalog: SqliteCatalog::open(&dir.catalog(), &settings.base)?,
+            ledger: SqliteLedger::open(&dir.ledger(), &settings.base)?,
+            media,
+            passwords: Arc::new(Passwords::new()?),
+            zones: Arc::new(settings.zones.clone()),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
+        let arrivals = Arrivals::new(
+            self.store.clone(),
+            Arc::new(self.catalog.clone()),
+            self.zones.clone(),
+            self.clock.clone(),
+        );
+        Shipper::new(Parts {
+            spool: self.spool.clone(),
+            store: self.store.clone(),
+            sink: Arc::new(arrivals),
+            cameras: Arc::new(self.catalog.clone()),
+            ledger: Arc::new(self.ledger.clone()),
+            media: self.media.clone(),
+            zones: self.zones.clone(),
+            clock: self.clock.clone(),
+            config: Arc::new(ShipConfig {
+                base: settings.base.clone(),
+                remux: settings.remux,
+                remux_limit: settings.remux_limit,
+                poster: settings.poster,
+            }),
+        })
+    }
+
+    fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
+        let login = FtpLogin::new(
+            settings.accounts.clone(),
+            Some(Arc::new(self.catalog.clone())),
+            self.passwords.clone(),
+            self.clock.clone(),
+        );
+        let config = camtrail_ftp::ServerConfig {
+            listen: settings.ftp_listen,
+            passive_ports: settings.passive_ports.clone(),
+            passive_host: settings.passive_host.clone(),
+            banner: "Camtrail".to_owned(),
+            tls: settings.ftp_tls.clone(),
+            ..camtrail_ftp::ServerConfig::default()
+        };
+        camtrail_ftp::Server::bind(config, Arc::new(login), Arc::new(storage))
+            .with_context(|| bind_advice("ftp.listen", "CAMTRAIL__FTP__LISTEN", settings.ftp_listen))
+    }
+
+    async fn api(
+        &self,
+        settings: &Settings,
+        status: BoxStatus,
+        stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<Api> {
+        let secret = self.catalog.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
+        Ok(Api::new(ApiParts {
+            catalog: Arc::new(self.catalog.clone()),
+            accounts: Arc::new(self.catalog.clone()),
+            store: self.store.clone(),
+            zones: self.zones.clone(),
+            cameras: settings.cameras.clone(),
+            passwords: self.passwords.clone(),
+            clock: self.clock.clone(),
+            key: SigningKey::new(secret),
+            web: Arc::new(Embedded),
+            status: Arc::new(status),
+            config: ApiConfig {
+                base_path: settings.base_path.clone(),
+                public_url: settings.public_url.clone(),
+            },
+            stop,
+        }))
+    }
+}
+
 /// Binds before anything else is started, and says what to do where that fails.
 async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
@@ -142,96 +254,32 @@ impl App {
         let lock = dir.claim()?;
         let _ = fs::remove_file(dir.addresses());
         let http = bind_http(settings.http_listen).await?;
-        let catalog = SqliteCatalog::open(&dir.catalog(), &settings.base)?;
-        let ledger = SqliteLedger::open(&dir.ledger(), &settings.base)?;
-        let store = Arc::new(LocalStore::open(&dir.store()).context("opening the store")?);
-        let (spool, recovery) =
-            Spool::open(&dir.spool(), SpoolConfig { max_bytes: settings.spool_max_bytes })?;
-        if recovery.entries > 0 {
-            tracing::info!(
-                entries = recovery.entries,
-                cut = recovery.cut,
-                "the spool holds uploads of an earlier run"
-            );
-        }
-        let passwords = Arc::new(Passwords::new()?);
-        let shown = first_start::prepare(given, &mut settings.accounts, &catalog, &passwords).await?;
-        let key = SigningKey::new(catalog.secret("links", &camtrail_auth::random_bytes::<32>()?).await?);
-        let media = Arc::new(Ffmpeg::discover(FfmpegConfig::default()));
-        let media_problem = media.problem();
-        if let Some(problem) = &media_problem {
-            tracing::warn!("{problem}");
-        }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let zones = Arc::new(settings.zones.clone());
-        let arrivals = Arrivals::new(store.clone(), Arc::new(catalog.clone()), zones.clone(), clock.clone());
-        let (shipper, storage) = Shipper::new(Parts {
-            spool: spool.clone(),
-            store: store.clone(),
-            sink: Arc::new(arrivals),
-            cameras: Arc::new(catalog.clone()),
-            ledger: Arc::new(ledger),
-            media: media.clone(),
-            zones: zones.clone(),
-            clock: clock.clone(),
-            config: Arc::new(ShipConfig {
-                base: settings.base.clone(),
-                remux: settings.remux,
-                remux_limit: settings.remux_limit,
-                poster: settings.poster,
-            }),
-        });
-        let login = FtpLogin::new(
-            settings.accounts.clone(),
-            Some(Arc::new(catalog.clone())),
-            passwords.clone(),
-            clock.clone(),
-        );
-        let ftp_config = camtrail_ftp::ServerConfig {
-            listen: settings.ftp_listen,
-            passive_ports: settings.passive_ports.clone(),
-            passive_host: settings.passive_host.clone(),
-            banner: "Camtrail".to_owned(),
-            ..camtrail_ftp::ServerConfig::default()
-        };
-        let ftp = camtrail_ftp::Server::bind(ftp_config, Arc::new(login), Arc::new(storage))
-            .with_context(|| bind_advice("ftp.listen", "CAMTRAIL__FTP__LISTEN", settings.ftp_listen))?;
+        let http_address = http.local_addr()?;
+        let rooms = Rooms::open(&dir, &settings)?;
+        let shown =
+            first_start::prepare(given, &mut settings.accounts, &rooms.catalog, &rooms.passwords).await?;
+        let (shipper, storage) = rooms.shipper(&settings);
+        let ftp = rooms.ftp_server(&settings, storage)?;
+        let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
         let (stop, stopped) = watch::channel(false);
-        let (http_address, ftp_address) = (http.local_addr()?, ftp.local_addr());
         let status = BoxStatus {
-            spool,
+            spool: rooms.spool.clone(),
             spool_max_bytes: settings.spool_max_bytes,
             shipper: shipper.status(),
-            media,
+            media: rooms.media.clone(),
             ftp: ftp_address,
         };
-        let api = Api::new(ApiParts {
-            catalog: Arc::new(catalog.clone()),
-            accounts: Arc::new(catalog),
-            store,
-            zones,
-            cameras: settings.cameras.clone(),
-            passwords,
-            clock,
-            key,
-            web: Arc::new(Embedded),
-            status: Arc::new(status),
-            config: ApiConfig {
-                base_path: settings.base_path.clone(),
-                public_url: settings.public_url.clone(),
-            },
-            stop: stopped.clone(),
-        });
+        let api = rooms.api(&settings, status, stopped.clone()).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_http(http, api, stopped.clone()));
         tasks.spawn(ftp.run(until(stopped.clone())));
         let shipper = tokio::spawn(shipper.run(stopped));
-        announce(&dir.addresses(), http_address, ftp_address).context("writing run/addresses.json")?;
+        announce(&dir.addresses(), http_address, ftp_address, ftps_address)
+            .context("writing run/addresses.json")?;
         Ok(Self {
             http: http_address,
             ftp: ftp_address,
             shown,
-            media_problem,
             addresses: dir.addresses(),
             stop,
             tasks,
@@ -269,7 +317,10 @@ async fn serve_http(listener: TcpListener, api: Api, stopped: watch::Receiver<bo
 }
 
 /// What scripts and checks read: the ports as really bound.
-fn announce(path: &Path, http: SocketAddr, ftp: SocketAddr) -> io::Result<()> {
-    let text = serde_json::json!({ "http": http.to_string(), "ftp": ftp.to_string() }).to_string();
-    camtrail_durable::replace_file(path, text.as_bytes())
+fn announce(path: &Path, http: SocketAddr, ftp: SocketAddr, ftps: Option<SocketAddr>) -> io::Result<()> {
+    let mut addresses = serde_json::json!({ "http": http.to_string(), "ftp": ftp.to_string() });
+    if let Some(ftps) = ftps {
+        addresses["ftps"] = ftps.to_string().into();
+    }
+    camtrail_durable::replace_file(path, addresses.to_string().as_bytes())
 }

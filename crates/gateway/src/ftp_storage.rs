@@ -223,9 +223,10 @@ impl Storage for FtpStorage {
                 entry.start.path = to.path;
             })
         });
-        match renamed.await.map_err(std::io::Error::other)?.map_err(refusal)? {
-            true => Ok(()),
-            false => Err(StorageError::NotFound),
+        if renamed.await.map_err(std::io::Error::other)?.map_err(refusal)? {
+            Ok(())
+        } else {
+            Err(StorageError::NotFound)
         }
     }
 

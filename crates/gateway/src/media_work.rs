@@ -11,7 +11,7 @@ use camtrail_spool::SpoolEntry;
 use crate::ship::{Parts, ShipError, Stored};
 
 /// Without a camera waiting for it, a remux may take its time.
-const LATE_REMUX_LIMIT: Duration = Duration::from_secs(600);
+const LATE_REMUX_LIMIT: Duration = Duration::from_mins(10);
 /// Tries at a poster; a machine that fails thrice will fail again.
 const POSTER_TRIES: u32 = 3;
 

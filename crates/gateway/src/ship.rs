@@ -95,7 +95,7 @@ pub(crate) enum Shipped {
     /// It is no event; it was noted.
     Noted,
     /// It is in the store and the catalog; derived media are still to come.
-    Event(Stored),
+    Event(Box<Stored>),
 }
 
 /// What the work after the record needs.
@@ -125,7 +125,13 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
     if let Some(key) = place::shipped_before(parts, entry).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
         parts.sink.object_changed(&key).await?;
-        return Ok(Shipped::Event(Stored { key, sha256: None, facts, source: data, wants_playable: false }));
+        return Ok(Shipped::Event(Box::new(Stored {
+            key,
+            sha256: None,
+            facts,
+            source: data,
+            wants_playable: false,
+        })));
     }
     let time = names::capture_time(&reading, parts.zones.of(&entry.start.camera), entry.received_at);
     let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
@@ -156,13 +162,13 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
         remove_superseded(parts, old).await?;
     }
     let wants_playable = wants_remux && !object.remuxed;
-    Ok(Shipped::Event(Stored {
+    Ok(Shipped::Event(Box::new(Stored {
         key: placed.key,
         sha256: Some(object.sha256),
         facts: object.facts,
         source: object.source,
         wants_playable,
-    }))
+    })))
 }
 
 /// Never fails: what can't be looked into is unknown, and kept all the same (NEVER-6).

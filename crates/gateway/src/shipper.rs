@@ -33,9 +33,9 @@ const MEDIA_AT_ONCE: usize = 2;
 /// The wait after a first failure; doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// A name under way that its camera never renames becomes an incomplete event after so long.
-const UNDER_WAY_MAX: Duration = Duration::from_secs(600);
+const UNDER_WAY_MAX: Duration = Duration::from_mins(10);
 /// How long work under way may go on when the program stops.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 

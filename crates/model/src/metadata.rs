@@ -182,15 +182,12 @@ fn decode(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         let escape = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        match escape.and_then(|hex| data_encoding::HEXUPPER_PERMISSIVE.decode(hex).ok()) {
-            Some(byte) => {
-                out.extend(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
+        if let Some(byte) = escape.and_then(|hex| data_encoding::HEXUPPER_PERMISSIVE.decode(hex).ok()) {
+            out.extend(byte);
+            at += 3;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
         }
     }
     String::from_utf8_lossy(&out).into_owned()

@@ -24,6 +24,11 @@ impl CameraZones {
         self.by_camera.get(camera).unwrap_or(&self.default)
     }
 
+    /// The site's zone.
+    pub fn default_zone(&self) -> &TimeZone {
+        &self.default
+    }
+
     /// The zone's IANA name, or its offset where it has none.
     pub fn name_of(&self, camera: &CameraName) -> String {
         let zone = self.of(camera);

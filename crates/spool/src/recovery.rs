@@ -28,6 +28,7 @@ pub struct Recovery {
 
 pub(crate) fn recover(spool: &Spool) -> Result<Recovery, SpoolError> {
     let mut recovery = Recovery::default();
+    remove_unfinished_media(&spool.inner.dir)?;
     for id in ids(&spool.inner.dir)? {
         let _ = remove_if_there(&spool.path(&id, "json.tmp"));
         let _ = remove_if_there(&spool.work_path(&id, "mp4"));
@@ -54,6 +55,17 @@ pub(crate) fn recover(spool: &Spool) -> Result<Recovery, SpoolError> {
         spool.list(entry);
     }
     Ok(recovery)
+}
+
+/// What a remux that was killed left beside its work file.
+fn remove_unfinished_media(dir: &Path) -> io::Result<()> {
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        if file.file_name().to_string_lossy().starts_with(".remux-") {
+            remove_if_there(&file.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// All ids that any file in the spool belongs to.

@@ -4,6 +4,9 @@ use camtrail_model::CameraName;
 
 use super::*;
 
+/// File endings and contents.
+type Files<'a> = &'a [(&'a str, &'a [u8])];
+
 const CONFIG: SpoolConfig = SpoolConfig { max_bytes: 1_000_000 };
 
 fn start(path: &str) -> UploadStart {
@@ -89,7 +92,7 @@ async fn any_left_over_state_is_understood() {
     let entry = put(&open(dir.path()).0, "a.jpg", b"still").await;
     let header = fs::read(dir.path().join(format!("{}.json", entry.id))).unwrap();
     let note = serde_json::to_vec(&start("a.jpg")).unwrap();
-    let cases: [(&str, &[(&str, &[u8])], Recovery); 6] = [
+    let cases: [(&str, Files<'_>, Recovery); 6] = [
         ("removal begun", &[("data", b"still")], Recovery::default()),
         ("only the note", &[("open", &note)], Recovery::default()),
         (

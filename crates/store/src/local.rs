@@ -102,7 +102,7 @@ impl LocalStore {
             Ok(()) => {}
             // Another file system, or one without hard links.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                durable::copy_synced(source, &temporary)?
+                durable::copy_synced(source, &temporary)?;
             }
             Err(error) => return Err(error),
         }

@@ -1,5 +1,7 @@
 //! Health, status, and the documents about the API itself.
 
+use std::fmt::Write;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -68,9 +70,10 @@ fn page(document: &OpenApi) -> String {
             let text = |key: &str| operation[key].as_str().unwrap_or_default();
             let (summary, description) = (escape(text("summary")), escape(text("description")));
             let (method, path) = (escape(&method.to_uppercase()), escape(path));
-            rows.push_str(&format!(
-                "<dt><code>{method} {path}</code></dt><dd><p>{summary}</p><p>{description}</p></dd>\n"
-            ));
+            let _ = writeln!(
+                rows,
+                "<dt><code>{method} {path}</code></dt><dd><p>{summary}</p><p>{description}</p></dd>"
+            );
         }
     }
     format!(

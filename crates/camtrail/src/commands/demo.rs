@@ -1,4 +1,50 @@
 //! `camtrail demo`: a box in a scratch folder, with cameras that really upload over FTP.
+
+mod cameras;
+mod scenes;
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use camtrail_auth::readable_password;
+
+use crate::{
+    app::App,
+    cli::ConfigArgs,
+    commands::serve::{print_welcome, stop_signal},
+    config,
+    first_start::{Given, Shown},
+};
+
 pub(crate) async fn demo() -> anyhow::Result<()> {
-    Ok(())
+    let scratch =
+        tempfile::Builder::new().prefix("camtrail-demo-").tempdir().context("making a scratch folder")?;
+    let args = ConfigArgs { config: None, data_dir: Some(scratch.path().join("data")) };
+    let mut settings = config::settings(&args)?;
+    settings.http_listen = free_or_any(settings.http_listen);
+    settings.ftp_listen = free_or_any(settings.ftp_listen);
+    let given =
+        Given { admin_password: Some(readable_password()?), ftp_password: Some(readable_password()?) };
+    let zone = settings.zones.default_zone().clone();
+    let app = App::start(settings, &given).await?;
+    let shown = Shown { admin_password: given.admin_password, ftp_password: given.ftp_password.clone() };
+    print_welcome(app.http, app.ftp, "", &shown);
+    println!("  Three simulated cameras upload to it by FTP, now and every few seconds.");
+    println!("  Everything is in {}; Ctrl-C stops and removes it.", scratch.path().display());
+    println!();
+    let cameras =
+        cameras::start(app.ftp, given.ftp_password.unwrap_or_default(), zone, scratch.path().join("scenes"));
+    stop_signal().await;
+    println!("Stopping, and removing {}.", scratch.path().display());
+    cameras.stop().await;
+    app.stop().await;
+    scratch.close().context("removing the scratch folder")
+}
+
+/// A demo must not fail because the usual port is taken: then any free one does.
+fn free_or_any(address: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => address,
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
 }

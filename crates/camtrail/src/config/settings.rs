@@ -9,6 +9,7 @@ use std::{
 };
 
 use camtrail_api::CameraSettings;
+use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
 use jiff::tz::TimeZone;
@@ -16,7 +17,7 @@ use jiff::tz::TimeZone;
 use super::{
     ConfigError,
     load::Loaded,
-    shape::{Camera, Config, FtpAccount},
+    shape::{Camera, Config, Ftp, FtpAccount},
     units,
 };
 
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) ftp_listen: SocketAddr,
     pub(crate) passive_ports: RangeInclusive<u16>,
     pub(crate) passive_host: Option<String>,
+    pub(crate) ftp_tls: Option<TlsConfig>,
     pub(crate) accounts: Vec<CameraAccount>,
     pub(crate) base: ObjectBase,
     pub(crate) remux: bool,
@@ -39,6 +41,9 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
 }
+
+/// What is configured of cameras, and their own zones.
+type Cameras = (HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>);
 
 /// Says where a value comes from when it is wrong.
 struct Checker<'a> {
@@ -108,14 +113,8 @@ impl Checker<'_> {
         self.only("catalog.endpoint", &config.catalog.endpoint, &[""])?;
         self.only("arrival.mode", &config.arrival.mode, &["inline", ""])?;
         self.only("arrival.url", &config.arrival.url, &[""])?;
-        self.only("ftp.tls_cert", &config.ftp.tls_cert, &[""])?;
-        self.only("ftp.tls_key", &config.ftp.tls_key, &[""])?;
-        self.only("ftp.tls_implicit_listen", &config.ftp.tls_implicit_listen, &[""])?;
-        let flags = [
-            ("ftp.tls_required", config.ftp.tls_required),
-            ("media.small", config.media.small),
-            ("media.keep_original", config.media.keep_original),
-        ];
+        let flags =
+            [("media.small", config.media.small), ("media.keep_original", config.media.keep_original)];
         for (key, on) in flags {
             self.only(key, if on { "true" } else { "false" }, &["false"])?;
         }
@@ -169,10 +168,7 @@ impl Checker<'_> {
             .map_err(|error| self.wrong(key, file, error.to_string()))
     }
 
-    fn cameras(
-        &self,
-        cameras: &[Camera],
-    ) -> Result<(HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>), ConfigError> {
+    fn cameras(&self, cameras: &[Camera]) -> Result<Cameras, ConfigError> {
         let (mut settings, mut zones) = (HashMap::new(), HashMap::new());
         for (index, camera) in cameras.iter().enumerate() {
             let key = |name: &str| format!("camera[{index}].{name}");
@@ -191,6 +187,33 @@ impl Checker<'_> {
             }
         }
         Ok((settings, zones))
+    }
+
+    fn tls(&self, ftp: &Ftp) -> Result<Option<TlsConfig>, ConfigError> {
+        if ftp.tls_cert.is_empty() && ftp.tls_key.is_empty() {
+            for (key, wants) in [
+                ("ftp.tls_required", ftp.tls_required),
+                ("ftp.tls_implicit_listen", !ftp.tls_implicit_listen.is_empty()),
+            ] {
+                if wants {
+                    return Err(self.wrong(key, "(set)", "ftp.tls_cert and ftp.tls_key beside it"));
+                }
+            }
+            return Ok(None);
+        }
+        let read = |key: &str, file: &str| {
+            std::fs::read(file)
+                .map_err(|error| self.wrong(key, file, format!("a PEM file that can be read ({error})")))
+        };
+        let (chain, key) = (read("ftp.tls_cert", &ftp.tls_cert)?, read("ftp.tls_key", &ftp.tls_key)?);
+        let mut tls = TlsConfig::from_pem(&chain, &key).map_err(|error| {
+            self.wrong("ftp.tls_cert", &ftp.tls_cert, format!("a certificate and its key ({error})"))
+        })?;
+        tls.required = ftp.tls_required;
+        if !ftp.tls_implicit_listen.is_empty() {
+            tls.implicit_listen = Some(self.address("ftp.tls_implicit_listen", &ftp.tls_implicit_listen)?);
+        }
+        Ok(Some(tls))
     }
 
     fn base_path(&self, text: &str) -> Result<String, ConfigError> {
@@ -237,6 +260,7 @@ impl Settings {
             ftp_listen: check.address("ftp.listen", &config.ftp.listen)?,
             passive_ports: check.ports("ftp.passive_ports", &config.ftp.passive_ports)?,
             passive_host: Some(config.ftp.passive_host.clone()).filter(|host| !host.is_empty()),
+            ftp_tls: check.tls(&config.ftp)?,
             accounts: accounts
                 .map(|(index, account)| check.account(index, account))
                 .collect::<Result<_, _>>()?,
@@ -281,6 +305,11 @@ mod tests {
             ("[[ftp.account]]\nuser = \"x\"", "ftp.account[0].password_hash"),
             ("[[ftp.account]]\nuser = \"x\"\npassword_hash = \"hunter2\"", "found \"(not shown)\""),
             ("[s3_info]\nobject_base = \"derived\"", "s3_info.object_base"),
+            ("[ftp]\ntls_required = true", "ftp.tls_required: found \"(set)\", expected ftp.tls_cert"),
+            (
+                "[ftp]\ntls_cert = \"/nope\"\ntls_key = \"/nope\"",
+                "ftp.tls_cert: found \"/nope\", expected a PEM file",
+            ),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
         ] {
             let error = check(text).err().unwrap_or_default();

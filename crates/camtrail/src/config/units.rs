@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(bytes("10GB"), Some(10_000_000_000));
         assert_eq!(bytes("512 MiB"), Some(536_870_912));
         assert_eq!(bytes("1000"), Some(1_000));
-        assert_eq!(duration("24h"), Some(Duration::from_secs(86_400)));
+        assert_eq!(duration("24h"), Some(Duration::from_hours(24)));
         for wrong in ["", "GB", "-1", "1.5GB", "10 parsecs", "99999999999TB"] {
             assert_eq!(bytes(wrong), None, "{wrong}");
         }

@@ -103,7 +103,7 @@ impl Bench {
         let started_at = Millis(1_700_000_000_000 + i64::from(self.clock.fetch_add(1, Ordering::SeqCst)));
         let start = UploadStart {
             account: "camera".to_owned(),
-            camera: camtrail_model::CameraName::parse("backyard").unwrap(),
+            camera: CameraName::parse("backyard").unwrap(),
             path: path.split('/').map(str::to_owned).collect(),
             started_at,
         };

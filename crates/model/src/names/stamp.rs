@@ -29,8 +29,7 @@ pub(super) fn in_file_name(stem: &str) -> Stamp {
             _ => continue,
         };
         result = match (found, result) {
-            (Some(time), _) => Stamp::Found(time),
-            (None, Stamp::Found(time)) => Stamp::Found(time),
+            (Some(time), _) | (None, Stamp::Found(time)) => Stamp::Found(time),
             (None, _) => Stamp::Impossible,
         };
     }

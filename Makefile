@@ -1,0 +1,74 @@
+# Camtrail: every command that a person or CI needs. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
+CARGO_FLAGS := --locked
+
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: setup-demo build ## build everything and run it with simulated cameras; Ctrl-C stops it
+	@./target/release/camtrail demo
+
+build: web ## build the web app and the program (target/release/camtrail)
+	@scripts/say "building the program (the first time takes a few minutes)"
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+
+test: setup-test web lint rust-test docs web-test browser-test ## run every test, as CI does
+	@scripts/say "all tests passed"
+
+setup-demo: ## install what the demo needs: ffmpeg
+	@scripts/setup demo
+
+setup-test: ## install what the tests need: ffmpeg, FTP clients, a browser
+	@scripts/setup test
+
+web: ## build the web app (web/dist), which the program then holds
+	@scripts/build-web
+
+lint: ## formatting and lints, Rust and web
+	@scripts/say "checking formatting and lints"
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cd web && npm run --silent lint && npm run --silent check && npm run --silent check:generated
+
+rust-test: ## unit tests, and whole-path tests of the built program
+	@scripts/say "building the program for its tests"
+	cargo build $(CARGO_FLAGS) --workspace --bins
+	@scripts/say "running the Rust tests"
+	cargo test $(CARGO_FLAGS) --workspace
+
+docs: ## the API docs of all crates, warnings refused
+	@scripts/say "building the documentation"
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --workspace --no-deps --quiet
+
+web-test: web ## unit tests of the web app
+	@scripts/say "running the web app's unit tests"
+	cd web && npm test --silent
+
+browser-test: ## a real browser against the built program, with clips uploaded by FTP
+	@scripts/say "running the browser tests"
+	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
+	cd web && npm run --silent test:browser
+
+audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check
+	cd web && npm audit --audit-level=high
+
+bench: setup-test web ## start time, idle memory and the like, as ratios (docs/ref/benchmarks.md)
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	@scripts/bench-start
+
+kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
+	cargo build $(CARGO_FLAGS) --workspace --bins
+	CAMTRAIL_KILL_UPLOADS=$${CAMTRAIL_KILL_UPLOADS:-2000} CAMTRAIL_KILLS=$${CAMTRAIL_KILLS:-30} \
+	  cargo test $(CARGO_FLAGS) -p camtrail-tests kill -- --nocapture
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf web/dist web/node_modules
