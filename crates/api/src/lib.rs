@@ -14,7 +14,7 @@ mod signed_in;
 mod state;
 mod web;
 
-use axum::Router;
+use axum::{Router, response::Redirect, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -69,7 +69,27 @@ pub fn router(api: Api) -> Router {
         .merge(routes::system::documents(document))
         .fallback(web::serve)
         .method_not_allowed_fallback(problem::method_not_allowed);
+    let router = match api.parts.config.base_path.as_str() {
+        "" => router,
+        base_path => below(base_path.to_owned(), router),
+    };
     security::layers(router, &api).with_state(api)
+}
+
+/// Everything below `base_path`, and nothing beside it but the way there.
+fn below(base_path: String, router: Router<Api>) -> Router<Api> {
+    let home = format!("{base_path}/");
+    Router::new()
+        .route(
+            "/",
+            get({
+                let home = home.clone();
+                async move || Redirect::temporary(&home)
+            }),
+        )
+        .route(&home, get(web::serve))
+        .nest(&base_path, router)
+        .fallback(async || problem::Problem::not_found("address here"))
 }
 
 #[cfg(test)]
