@@ -54,11 +54,21 @@ pub(crate) fn record(db: &Connection, record: &CatalogRecord) -> Outcome<Recorde
             Ok(Recorded::Replaced)
         }
         None => {
+            let known = is_known(db, record.object_key.camera())?;
             insert(db, record)?;
             changes::note(db, ChangeKind::New, &record.id())?;
+            if !known {
+                changes::note_camera(db, record.object_key.camera())?;
+            }
             Ok(Recorded::Inserted)
         }
     }
+}
+
+fn is_known(db: &Connection, camera: &CameraName) -> Outcome<bool> {
+    db.prepare_cached("SELECT 1 FROM cameras WHERE name = ?1")
+        .and_then(|mut statement| statement.exists([camera.as_str()]))
+        .map_err(from_sqlite)
 }
 
 /// New content under a recorded key. What a person decided stays; what was derived of the old bytes goes.
@@ -210,7 +220,7 @@ pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNot
         )
         .map_err(from_sqlite)?;
     }
-    Ok(())
+    changes::note_camera(db, camera)
 }
 
 pub(crate) fn cameras(db: &Connection) -> Outcome<Vec<CameraSummary>> {

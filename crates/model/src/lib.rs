@@ -25,7 +25,7 @@ pub use camera::{CameraName, CameraNameError};
 pub use capture::{CaptureKind, CaptureTime, TimeSource};
 pub use derived::{DerivedFiles, DerivedKey, MediaManifest};
 pub use event::{CatalogRecord, EventId};
-pub use live::{Change, ChangeKind, ChangeSeq, Changes};
+pub use live::{Change, ChangeKind, ChangeSeq, Changes, Subject};
 pub use media::{Completeness, Container, MediaFacts, MediaSource};
 pub use metadata::{MetadataError, ObjectMetadata};
 pub use object_key::{FileName, KeyVerdict, ObjectBase, ObjectKey, SkipReason};

@@ -1,6 +1,9 @@
 //! What changed in the catalog, in order, so that a client that was away misses nothing and sees nothing twice.
 
-use crate::event::{CatalogRecord, EventId};
+use crate::{
+    camera::CameraName,
+    event::{CatalogRecord, EventId},
+};
 
 /// A place in the catalog's sequence of changes; grows, has gaps, never goes back.
 pub type ChangeSeq = u64;
@@ -16,17 +19,29 @@ pub enum ChangeKind {
     Removed,
 }
 
-/// One change. A client that sees only the last change of an event is right, too.
+/// What changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Subject {
+    /// An event. A client that sees only its last change is right, too.
+    Event {
+        /// What happened.
+        kind: ChangeKind,
+        /// To which event.
+        id: EventId,
+        /// The event as it is *now*; `None` where it is gone.
+        record: Option<Box<CatalogRecord>>,
+    },
+    /// A camera became known, or sent something that is no event.
+    Camera(CameraName),
+}
+
+/// One change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Its place.
     pub seq: ChangeSeq,
-    /// What happened.
-    pub kind: ChangeKind,
-    /// To which event.
-    pub id: EventId,
-    /// The event as it is *now*; `None` where it is gone.
-    pub record: Option<CatalogRecord>,
+    /// What changed.
+    pub subject: Subject,
 }
 
 /// Changes after a place.

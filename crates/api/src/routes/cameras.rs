@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Those that ever sent something, and those that are configured.
 #[utoipa::path(
-    get, path = "/cameras", tag = "cameras", security(("session" = [])),
+    get, path = "/cameras", operation_id = "list_cameras", tag = "cameras", security(("session" = [])),
     responses(
         (status = 200, description = "All cameras, by name.", body = CameraList),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")

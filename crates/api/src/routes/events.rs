@@ -45,6 +45,7 @@ pub(crate) struct ListQuery {
     /// The `next_cursor` of the page before, of the same query.
     cursor: Option<String>,
     /// Newest first, or oldest first.
+    #[param(inline)]
     order: Option<ListOrder>,
 }
 
@@ -108,7 +109,7 @@ fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 ///
 /// Strict pages: whatever comes or goes meanwhile, nothing is repeated and nothing that stays is skipped.
 #[utoipa::path(
-    get, path = "/events", tag = "events", params(ListQuery), security(("session" = [])),
+    get, path = "/events", operation_id = "list_events", tag = "events", params(ListQuery), security(("session" = [])),
     responses(
         (status = 200, description = "A page of events.", body = EventPage),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
@@ -134,7 +135,7 @@ pub(crate) async fn list(
 
 /// One event.
 #[utoipa::path(
-    get, path = "/events/{id}", tag = "events", security(("session" = [])),
+    get, path = "/events/{id}", operation_id = "get_event", tag = "events", security(("session" = [])),
     params(("id" = String, Path, description = "An event's id.")),
     responses(
         (status = 200, description = "The event.", body = Event),

@@ -13,13 +13,18 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use camtrail_model::{Change, ChangeKind, ChangeSeq};
+use camtrail_model::{CameraName, CatalogRecord, ChangeKind, ChangeSeq, EventId, Subject};
 use futures::{Stream, stream};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::ToSchema;
 
-use crate::{dto::Event, problem::Problem, signed_in::SignedIn, state::Api};
+use crate::{
+    dto::{Camera, Event},
+    problem::Problem,
+    signed_in::SignedIn,
+    state::Api,
+};
 
 /// Between two signs of life; also how soon a revoked session's stream ends.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -47,8 +52,8 @@ struct Live {
 
 /// Live updates.
 ///
-/// `text/event-stream`: `ready` at the start; then `new`, `changed` and `removed` with a `LiveEvent` and an id for
-/// `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh.
+/// `text/event-stream`: `ready` at the start; then `new`, `changed` and `removed` with a `LiveEvent`, `camera` with a
+/// `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh.
 #[utoipa::path(
     get, path = "/live", tag = "live", security(("session" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
@@ -141,20 +146,29 @@ impl Live {
         }
         for change in changes.items {
             self.seq = change.seq;
-            self.ready.push_back(self.message(&change)?);
+            let message = match &change.subject {
+                Subject::Event { kind, id, record } => self.event(*kind, id, record.as_deref())?,
+                Subject::Camera(camera) => self.camera(camera).await?,
+            };
+            self.ready.push_back(message.id(change.seq.to_string()));
         }
         Some(())
     }
 
-    fn message(&self, change: &Change) -> Option<Message> {
-        let name = match (change.kind, &change.record) {
+    fn event(&self, kind: ChangeKind, id: &EventId, record: Option<&CatalogRecord>) -> Option<Message> {
+        let name = match (kind, record) {
             (_, None) => "removed",
             (ChangeKind::New, _) => "new",
             _ => "changed",
         };
-        let event = change.record.as_ref().map(|record| Event::new(&self.api, record));
-        let data = LiveEvent { id: change.id.to_string(), event };
-        Message::default().event(name).id(change.seq.to_string()).json_data(data).ok()
+        let event = record.map(|record| Event::new(&self.api, record));
+        Message::default().event(name).json_data(LiveEvent { id: id.to_string(), event }).ok()
+    }
+
+    async fn camera(&self, name: &CameraName) -> Option<Message> {
+        let cameras = self.api.parts.catalog.cameras().await.ok()?;
+        let camera = cameras.iter().find(|camera| camera.name == *name)?;
+        Message::default().event("camera").json_data(Camera::new(&self.api, camera)).ok()
     }
 
     async fn still_signed_in(&self) -> Option<()> {

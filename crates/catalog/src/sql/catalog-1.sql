@@ -44,7 +44,7 @@ CREATE TABLE cameras (
   test_at         INTEGER
 ) WITHOUT ROWID;
 
--- What changed, in order: 0 new, 1 changed, 2 removed.
+-- What changed, in order: an event is 0 new, 1 changed, 2 removed; 3 is a camera, the event's columns zero.
 CREATE TABLE changes (
   seq       INTEGER PRIMARY KEY AUTOINCREMENT,
   what      INTEGER NOT NULL,

@@ -1,105 +1,137 @@
-//! Times in names: `20160830_152954`, `20190926-122821`, `2016-10-19/Hour-16/`.
+//! Full times in names: a date and a time of day, written in any of the ways that makers use.
+//!
+//! | written | by |
+//! |---|---|
+//! | `20160830_152954`, `20190926-122821` | Foscam, Axis, Abus and most others |
+//! | `20260815100739`, `20260615193146049` | Reolink; Hikvision with milliseconds |
+//! | `2019-09-26_12-28-21`, `2019.09.26 12.28.21`, `2026-09-27-14-03-11-123` | GeoVision and many recorders |
+//! | `2019-09-26_122821`, `20190926_12-28-21` | mixtures of the above |
+//! | `100815_103130_120` | Level1: a year of two digits, milliseconds |
 
 use jiff::civil::{Date, DateTime, Time};
 
+use super::runs::{Run, joined, runs};
+
 /// What a text says of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
+pub(super) enum Stamp {
     /// Nothing.
     Absent,
-    /// Something of a stamp's shape that is no time (month 13).
+    /// Something of a stamp's shape that is no time (month 13, year 1).
     Impossible,
-    /// A local time.
-    Found(DateTime),
+    /// A local time, and where its text begins and ends, in bytes.
+    Found { time: DateTime, start: usize, end: usize },
 }
 
-/// The last stamp in a file's stem: `YYYYMMDD`, an optional separator, `HHMMSS`, optional milliseconds.
-///
-/// The last, because names with two stamps put the upload or the recording's begin first (row 32, row 53).
-pub(super) fn in_file_name(stem: &str) -> Stamp {
-    let runs = digit_runs(stem);
+/// No IP camera wrote an earlier year in earnest.
+const FIRST_YEAR: i16 = 1970;
+const DATE_SEPARATORS: &str = "-._";
+const MIDDLE_SEPARATORS: &str = "-._T @";
+const TIME_SEPARATORS: &str = "-._:";
+
+/// The last full stamp of `text`: names with two put the upload or the recording's begin first (rows 32, 53).
+pub(super) fn find(text: &str) -> Stamp {
+    let runs = runs(text);
     let mut result = Stamp::Absent;
-    for (index, run) in runs.iter().enumerate() {
-        let next = runs.get(index + 1);
-        let found = match (run.digits.len(), next) {
-            (14 | 17, _) => compact(run.digits),
-            (8, Some(time)) if matches!(time.digits.len(), 6 | 9) && run.followed_closely(stem, time) => {
-                pair(run.digits, time.digits)
+    let mut at = 0;
+    while at < runs.len() {
+        match stamp_at(text, &runs[at..]) {
+            Some((used, Some(time))) => {
+                let (time, end, more) = with_millis(text, time, &runs[at..], used);
+                result = Stamp::Found { time, start: runs[at].start, end };
+                at += used + more;
             }
-            _ => continue,
-        };
-        result = match (found, result) {
-            (Some(time), _) | (None, Stamp::Found(time)) => Stamp::Found(time),
-            (None, _) => Stamp::Impossible,
-        };
+            Some((used, None)) => {
+                if !matches!(result, Stamp::Found { .. }) {
+                    result = Stamp::Impossible;
+                }
+                at += used;
+            }
+            None => at += 1,
+        }
     }
     result
 }
 
-/// A date folder with an hour folder somewhere below it: the article's layout.
-pub(super) fn in_folders(folders: &[&str]) -> Stamp {
-    let Some((index, date)) = folders.iter().enumerate().rev().find_map(|(i, f)| Some((i, dashed_date(f)?)))
-    else {
-        return Stamp::Absent;
-    };
-    let hour = folders[index + 1..].iter().find_map(|folder| hour_folder(folder)).unwrap_or(0);
-    Stamp::Found(date.at(hour, 0, 0, 0))
-}
-
-/// A maximal run of ASCII digits, and where it stands.
-struct DigitRun<'a> {
-    start: usize,
-    digits: &'a str,
-}
-
-impl DigitRun<'_> {
-    /// One separator between the two.
-    fn followed_closely(&self, stem: &str, next: &DigitRun<'_>) -> bool {
-        matches!(&stem[self.start + self.digits.len()..next.start], "_" | "-" | "T" | "t" | " " | ".")
+/// A stamp that begins with the first run: how many runs it takes, and its time if it is one. `None`: not of a
+/// stamp's shape.
+fn stamp_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<DateTime>)> {
+    let first = runs.first()?;
+    if matches!(first.len(), 14 | 17) {
+        return Some((
+            1,
+            date(&first.digits[..8]).and_then(|d| Some(d.to_datetime(time(&first.digits[8..])?))),
+        ));
     }
-}
-
-fn digit_runs(text: &str) -> Vec<DigitRun<'_>> {
-    let mut runs = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices().chain([(text.len(), '\0')]) {
-        match (c.is_ascii_digit(), start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                runs.push(DigitRun { start: from, digits: &text[from..at] });
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    runs
-}
-
-fn compact(digits: &str) -> Option<DateTime> {
-    pair(&digits[..8], &digits[8..])
-}
-
-fn pair(date: &str, time: &str) -> Option<DateTime> {
-    let number = |text: &str| text.parse::<i16>().ok();
-    let small = |text: &str| text.parse::<i8>().ok();
-    let date = Date::new(number(&date[..4])?, small(&date[4..6])?, small(&date[6..8])?).ok()?;
-    if date.year() < 1 {
+    let (date_runs, date) = date_at(text, runs)?;
+    let rest = &runs[date_runs..];
+    if !joined(text, &runs[date_runs - 1], rest.first()?, MIDDLE_SEPARATORS) {
         return None;
     }
-    let millis = if time.len() == 9 { number(&time[6..9])? } else { 0 };
-    let nanos = i32::from(millis) * 1_000_000;
-    let time = Time::new(small(&time[..2])?, small(&time[2..4])?, small(&time[4..6])?, nanos).ok()?;
-    Some(date.to_datetime(time))
+    let (time_runs, time) = time_at(text, rest)?;
+    Some((date_runs + time_runs, date.zip(time).map(|(date, time)| date.to_datetime(time))))
 }
 
-fn dashed_date(folder: &str) -> Option<Date> {
-    let date: Date = folder.parse().ok()?;
-    (date.to_string() == folder && date.year() >= 1).then_some(date)
+/// `YYYYMMDD`, `YYYY-MM-DD` or (only with a six-digit time behind it) `YYMMDD`.
+fn date_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<Date>)> {
+    let lengths: Vec<usize> = runs.iter().take(3).map(Run::len).collect();
+    match lengths[..] {
+        [8, ..] => Some((1, date(runs[0].digits))),
+        [4, 2, 2] if separated(text, &runs[..3], DATE_SEPARATORS) => {
+            let digits: String = runs[..3].iter().map(|run| run.digits).collect();
+            Some((3, date(&digits)))
+        }
+        // Six digits are many things: only what really is a date and a time counts as one.
+        [6, 6, ..] if joined(text, &runs[0], &runs[1], "_-") => {
+            let date = date(&format!("20{}", runs[0].digits))?;
+            time(runs[1].digits)?;
+            Some((1, Some(date)))
+        }
+        _ => None,
+    }
 }
 
-fn hour_folder(folder: &str) -> Option<i8> {
-    let digits = folder.strip_prefix("Hour-").or_else(|| folder.strip_prefix("hour-"))?;
-    digits.parse().ok().filter(|hour| (0..24).contains(hour))
+/// `HHMMSS`, `HHMMSSmmm` or `HH-MM-SS`.
+fn time_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<Time>)> {
+    let lengths: Vec<usize> = runs.iter().take(3).map(Run::len).collect();
+    match lengths[..] {
+        [6 | 9, ..] => Some((1, time(runs[0].digits))),
+        [2, 2, 2] if separated(text, &runs[..3], TIME_SEPARATORS) => {
+            let digits: String = runs[..3].iter().map(|run| run.digits).collect();
+            Some((3, time(&digits)))
+        }
+        _ => None,
+    }
+}
+
+fn separated(text: &str, runs: &[Run<'_>], separators: &str) -> bool {
+    runs.windows(2).all(|pair| joined(text, &pair[0], &pair[1], separators))
+}
+
+/// Three digits behind a time are its milliseconds; an index of three digits moves it by less than a second.
+fn with_millis(text: &str, time: DateTime, runs: &[Run<'_>], used: usize) -> (DateTime, usize, usize) {
+    let end = runs[used - 1].end();
+    if time.subsec_nanosecond() != 0 {
+        return (time, end, 0);
+    }
+    let millis = runs.get(used).filter(|next| next.len() == 3 && joined(text, &runs[used - 1], next, "_-."));
+    let exact = millis
+        .and_then(|next| Some((next, time.with().millisecond(next.digits.parse().ok()?).build().ok()?)));
+    exact.map_or((time, end, 0), |(next, time)| (time, next.end(), 1))
+}
+
+/// `YYYYMMDD`.
+pub(super) fn date(digits: &str) -> Option<Date> {
+    let date =
+        Date::new(digits[..4].parse().ok()?, digits[4..6].parse().ok()?, digits[6..8].parse().ok()?).ok()?;
+    (date.year() >= FIRST_YEAR).then_some(date)
+}
+
+/// `HHMMSS` or `HHMMSSmmm`.
+pub(super) fn time(digits: &str) -> Option<Time> {
+    let part = |range: std::ops::Range<usize>| digits[range].parse::<i8>().ok();
+    let millis: i32 = if digits.len() == 9 { digits[6..].parse().ok()? } else { 0 };
+    Time::new(part(0..2)?, part(2..4)?, part(4..6)?, millis * 1_000_000).ok()
 }
 
 #[cfg(test)]
@@ -108,28 +140,43 @@ mod tests {
 
     use super::*;
 
+    fn found(text: &str) -> Option<String> {
+        match find(text) {
+            Stamp::Found { time, .. } => Some(time.to_string()),
+            _ => None,
+        }
+    }
+
     proptest! {
         #[test]
         fn printed_times_read_back(
             y in 1995_i16..2100, mo in 1_i8..13, d in 1_i8..29, h in 0_i8..24, mi in 0_i8..60, s in 0_i8..60,
-            sep in "[-_T]", prefix in "[A-Za-z]{0,8}_?",
+            ms in 0_i32..1000, prefix in "([A-Za-z]{1,8}[_@-])?",
+            format in prop::sample::select(vec![
+                "%Y%m%d_%H%M%S", "%Y%m%d-%H%M%S", "%Y%m%dT%H%M%S", "%Y%m%d%H%M%S", "%Y%m%d%H%M%S%3f",
+                "%Y-%m-%d_%H-%M-%S", "%Y.%m.%d %H.%M.%S", "%Y-%m-%d-%H-%M-%S-%3f", "%Y-%m-%d_%H%M%S",
+                "%Y%m%d_%H-%M-%S", "%Y_%m_%d_%H_%M_%S",
+            ]),
         ) {
-            let want = jiff::civil::datetime(y, mo, d, h, mi, s, 0);
-            let name = format!("{prefix}{}", want.strftime(&format!("%Y%m%d{sep}%H%M%S")));
-            prop_assert_eq!(in_file_name(&name), Stamp::Found(want));
+            let ms = if format.contains("3f") { ms } else { 0 };
+            let want = jiff::civil::datetime(y, mo, d, h, mi, s, ms * 1_000_000);
+            let name = format!("{prefix}{}", want.strftime(format));
+            prop_assert_eq!(found(&name), Some(want.to_string()), "{}", name);
         }
 
         #[test]
-        fn nothing_panics(text in "\\PC{0,40}") {
-            let _ = in_file_name(&text);
-            let _ = in_folders(&[&text]);
+        fn nothing_panics(text in "[0-9A-Z_.@ü -]{0,60}") {
+            let _ = find(&text);
         }
     }
 
     #[test]
     fn not_every_number_is_a_time() {
-        assert_eq!(in_file_name("clip_12345"), Stamp::Absent);
-        assert_eq!(in_file_name("20160830"), Stamp::Absent);
-        assert_eq!(in_file_name("20161330_152954"), Stamp::Impossible);
+        for text in ["clip_12345", "20160830", "10.0.0.1", "192.168.001.064_01", "123456_999999"] {
+            assert_eq!(find(text), Stamp::Absent, "{text}");
+        }
+        for text in ["20161330_152954", "00010224210928654", "20160830_252954"] {
+            assert_eq!(find(text), Stamp::Impossible, "{text}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    CaptureKind, CatalogRecord, ChangeKind, Digest, EventQuery, MediaManifest, Millis, Order, PageSize,
+    CaptureKind, CatalogRecord, Change, ChangeKind, Digest, EventQuery, MediaManifest, Millis, Order,
+    PageSize, Subject,
     ports::{Attached, CameraNote, Catalog, CatalogError, Recorded, TestUpload},
     testing::record,
 };
@@ -244,15 +245,30 @@ async fn changes_tell_everything_once(catalog: Arc<dyn Catalog>) -> Check {
     catalog.record(&two).await?;
     catalog.record(&two).await?;
     let changes = catalog.changes(start, 10).await?.items;
-    let told: Vec<_> = changes.iter().map(|change| (change.kind, change.id.clone())).collect();
-    assert_eq!(told, vec![(ChangeKind::New, one.id()), (ChangeKind::New, two.id())]);
+    let told = |changes: &[Change]| -> Vec<_> {
+        changes
+            .iter()
+            .map(|change| match &change.subject {
+                Subject::Event { kind, id, record } => (Some(*kind), id.camera.clone(), record.is_some()),
+                Subject::Camera(camera) => (None, camera.clone(), false),
+            })
+            .collect()
+    };
+    let (a, b) = (one.object_key.camera().clone(), two.object_key.camera().clone());
+    let new = Some(ChangeKind::New);
+    let want =
+        [(new, a.clone(), true), (None, a.clone(), false), (new, b.clone(), true), (None, b.clone(), false)];
+    assert_eq!(told(&changes), want);
     let first = changes.first().map_or(0, |change| change.seq);
-    assert_eq!(catalog.changes(first, 10).await?.items.len(), 1, "after the first comes the second");
+    assert_eq!(catalog.changes(first, 10).await?.items.len(), 3, "after the first come the others");
     catalog.remove(&one.object_key).await?;
     let last = catalog.changes(catalog_seq(&changes), 10).await?.items;
     assert_eq!(last.len(), 1);
-    assert_eq!((last[0].kind, &last[0].record), (ChangeKind::Removed, &None));
-    assert_eq!(catalog.latest_change().await?, last[0].seq);
+    assert_eq!(told(&last), [(Some(ChangeKind::Removed), a, false)]);
+    let test = TestUpload { name: "t".to_owned(), size: 0, at: Millis(1) };
+    catalog.note_camera(&b, &CameraNote::Test(test)).await?;
+    assert_eq!(told(&catalog.changes(last[0].seq, 10).await?.items), [(None, b, false)]);
+    assert_eq!(catalog.latest_change().await?, last[0].seq + 1);
     Ok(())
 }
 

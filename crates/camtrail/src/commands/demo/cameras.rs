@@ -62,7 +62,7 @@ pub(super) fn start(ftp: SocketAddr, password: String, zone: TimeZone, dir: Path
             thread::spawn(move || match scenes::make(number, &dir) {
                 Ok(scene) => camera.run(&scene, every),
                 Err(error) => {
-                    tracing::error!(camera = name, %error, "a simulated camera could not make its pictures")
+                    tracing::error!(camera = name, %error, "a simulated camera could not make its pictures");
                 }
             })
         })

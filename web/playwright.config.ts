@@ -1,0 +1,40 @@
+/**
+ * Browser tests drive real pages against a running Camtrail. Chromium is Debian's: nothing is
+ * downloaded.
+ *
+ *   CAMTRAIL_URL            the server to test (default http://127.0.0.1:8080)
+ *   CAMTRAIL_ADMIN_PASSWORD its admin's password
+ *   CHROMIUM                another browser binary
+ *
+ * A test that starts the binary itself (the whole-path test) sets its own address with
+ * `test.use({ baseURL })` or by absolute URLs.
+ */
+import { defineConfig } from '@playwright/test';
+
+export default defineConfig({
+  testDir: 'tests',
+  outputDir: 'test-results',
+  fullyParallel: false,
+  workers: 1,
+  forbidOnly: Boolean(process.env['CI']),
+  retries: 0,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: process.env['CI'] ? 'line' : 'list',
+  use: {
+    baseURL: process.env['CAMTRAIL_URL'] ?? 'http://127.0.0.1:8080',
+    locale: 'en-US',
+    timezoneId: 'America/Los_Angeles',
+    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
+    },
+  },
+  projects: [
+    { name: 'browser', testMatch: '**/*.spec.ts' },
+    // Pictures and accessibility of every page, phone and desk, light and dark.
+    { name: 'screenshots', testMatch: '**/pages.shots.ts' },
+  ],
+});

@@ -1,0 +1,64 @@
+/**
+ * What the timeline shows. The URL's query is the only place where filters live, so any view can
+ * be sent to a colleague, reloaded, and stepped back to.
+ */
+import type { Event, Kind } from './api/types';
+
+export interface Filters {
+  /** Camera names; none means all. Sorted, without repeats. */
+  cameras: string[];
+  kind: Kind | null;
+  /** A capture day in the cameras' own zones, `YYYY-MM-DD`. */
+  date: string | null;
+}
+
+export const NO_FILTERS: Filters = { cameras: [], kind: null, date: null };
+
+/** Reads a query string; what isn't understood is left out rather than sent on to fail. */
+export function parseFilters(search: string): Filters {
+  const params = new URLSearchParams(search);
+  const cameras = [...new Set(params.getAll('camera').filter((name) => name !== ''))].sort();
+  const kind = params.get('kind');
+  const date = params.get('date');
+  return {
+    cameras,
+    kind: kind === 'record' || kind === 'snap' ? kind : null,
+    date: date !== null && isCalendarDate(date) ? date : null,
+  };
+}
+
+/** `?camera=a&camera=b&kind=record`, or the empty string when nothing is filtered. */
+export function filtersToSearch(filters: Filters): string {
+  const params = new URLSearchParams();
+  for (const camera of filters.cameras) params.append('camera', camera);
+  if (filters.kind) params.set('kind', filters.kind);
+  if (filters.date) params.set('date', filters.date);
+  const query = params.toString();
+  return query === '' ? '' : `?${query}`;
+}
+
+/** Equal filters, equal key. */
+export const filtersKey = (filters: Filters): string => filtersToSearch(filters);
+
+export const isFiltered = (filters: Filters): boolean => filtersToSearch(filters) !== '';
+
+export function matches(filters: Filters, event: Event): boolean {
+  return (
+    (filters.cameras.length === 0 || filters.cameras.includes(event.camera_name)) &&
+    (filters.kind === null || filters.kind === event.kind) &&
+    (filters.date === null || filters.date === event.capture_date)
+  );
+}
+
+export function toggleCamera(filters: Filters, camera: string): Filters {
+  const cameras = filters.cameras.includes(camera)
+    ? filters.cameras.filter((name) => name !== camera)
+    : [...filters.cameras, camera].sort();
+  return { ...filters, cameras };
+}
+
+function isCalendarDate(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}

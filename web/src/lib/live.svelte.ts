@@ -1,0 +1,132 @@
+/**
+ * The live connection. EventSource resumes after a drop by itself (`Last-Event-ID`); this adds
+ * what it lacks: opening again after an HTTP error, noticing an ended session, and saying `ready`
+ * after each gap so that lists can catch up on what no stream may remember.
+ */
+import type { Camera, Event } from './api/types';
+
+export type LiveMessage =
+  | { type: 'ready' }
+  | { type: 'new' | 'changed'; id: string; event: Event }
+  | { type: 'removed'; id: string }
+  | { type: 'camera'; camera: Camera };
+
+export type LiveState = 'off' | 'connecting' | 'live' | 'reconnecting' | 'offline';
+
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
+
+export class LiveConnection {
+  state = $state<LiveState>('off');
+  #source: EventSource | null = null;
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nobody draws it
+  #listeners = new Set<(message: LiveMessage) => void>();
+  #attempts = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `sessionIsOver` asks the server; it is called when a connection is refused. */
+  constructor(
+    private readonly url: () => string,
+    private readonly sessionIsOver: () => Promise<boolean>,
+  ) {}
+
+  start(): void {
+    if (this.state !== 'off') return;
+    this.state = 'connecting';
+    addEventListener('online', this.#retryNow);
+    addEventListener('offline', this.#onOffline);
+    document.addEventListener('visibilitychange', this.#onVisible);
+    this.#open();
+  }
+
+  stop(): void {
+    this.state = 'off';
+    removeEventListener('online', this.#retryNow);
+    removeEventListener('offline', this.#onOffline);
+    document.removeEventListener('visibilitychange', this.#onVisible);
+    clearTimeout(this.#timer);
+    this.#close();
+  }
+
+  subscribe(listener: (message: LiveMessage) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #open(): void {
+    this.#close();
+    clearTimeout(this.#timer);
+    const source = new EventSource(this.url());
+    this.#source = source;
+    source.addEventListener('ready', () => {
+      this.#attempts = 0;
+      this.state = 'live';
+      this.#tell({ type: 'ready' });
+    });
+    for (const type of ['new', 'changed', 'removed', 'camera'] as const) {
+      source.addEventListener(type, (message: MessageEvent<string>) => {
+        const parsed = parseLive(type, message.data);
+        if (parsed) this.#tell(parsed);
+      });
+    }
+    source.onerror = () => {
+      if (source !== this.#source) return;
+      this.state = navigator.onLine ? 'reconnecting' : 'offline';
+      // Otherwise the browser is already at it.
+      if (source.readyState === EventSource.CLOSED) void this.#onRefused();
+    };
+  }
+
+  async #onRefused(): Promise<void> {
+    this.#close();
+    if (await this.sessionIsOver()) return; // whoever ends the session stops us
+    if (this.state === 'off') return;
+    const delay = Math.min(FIRST_DELAY_MS * 2 ** this.#attempts, MAX_DELAY_MS);
+    this.#attempts += 1;
+    // Spread out, or every open page comes back in the same instant after a restart.
+    this.#timer = setTimeout(() => this.#open(), delay * (0.5 + Math.random() / 2));
+  }
+
+  #close(): void {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #tell(message: LiveMessage): void {
+    for (const listener of this.#listeners) listener(message);
+  }
+
+  #retryNow = (): void => {
+    this.#attempts = 0;
+    this.state = 'reconnecting';
+    this.#open();
+  };
+
+  #onOffline = (): void => {
+    this.state = 'offline';
+  };
+
+  /** A page that slept may hold a dead connection or a long wait. */
+  #onVisible = (): void => {
+    if (document.visibilityState === 'visible' && this.state === 'reconnecting') this.#retryNow();
+  };
+}
+
+/** `null`: not something that this version understands. */
+export function parseLive(
+  type: 'new' | 'changed' | 'removed' | 'camera',
+  data: string,
+): LiveMessage | null {
+  let body: unknown;
+  try {
+    body = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (typeof body !== 'object' || body === null) return null;
+  if (type === 'camera') return { type, camera: body as Camera };
+  const { id, event } = body as { id?: unknown; event?: Event | null };
+  if (typeof id !== 'string') return null;
+  if (type === 'removed') return { type, id };
+  return event ? { type, id, event } : null;
+}

@@ -1,0 +1,35 @@
+/** Light, dark, or as the system has it. `public/theme.js` applies the choice before first paint. */
+import { recall, remember } from './preferences';
+
+export type ThemeChoice = 'system' | 'light' | 'dark';
+
+const STORAGE_KEY = 'theme';
+
+class Theme {
+  choice = $state<ThemeChoice>(parseChoice(recall(STORAGE_KEY)));
+  #systemDark = matchMedia('(prefers-color-scheme: dark)');
+
+  start(): () => void {
+    const apply = () => this.#apply();
+    this.#systemDark.addEventListener('change', apply);
+    apply();
+    return () => this.#systemDark.removeEventListener('change', apply);
+  }
+
+  choose(choice: ThemeChoice): void {
+    this.choice = choice;
+    remember(STORAGE_KEY, choice === 'system' ? null : choice);
+    this.#apply();
+  }
+
+  #apply(): void {
+    const dark = this.choice === 'dark' || (this.choice === 'system' && this.#systemDark.matches);
+    document.documentElement.dataset['theme'] = dark ? 'dark' : 'light';
+  }
+}
+
+function parseChoice(text: string | null): ThemeChoice {
+  return text === 'light' || text === 'dark' ? text : 'system';
+}
+
+export const theme = new Theme();

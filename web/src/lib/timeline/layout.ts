@@ -1,0 +1,178 @@
+/**
+ * Where everything on the timeline is, without asking the browser: days under each other, each a
+ * heading and a grid of equal cards. Only what is near the viewport gets drawn, so the DOM stays
+ * small however long the list. Pure.
+ */
+import type { Event } from '../api/types';
+import { parseWallTime } from '../time';
+
+export interface DayGroup {
+  /** `YYYY-MM-DD` on the cameras' own walls. */
+  date: string;
+  events: Event[];
+  /** Of the newest event: says which calendar day "today" is there. */
+  offsetMinutes: number;
+}
+
+/** Groups by the capture day that the server states; days newest first, events as they came. */
+export function groupByDay(events: Event[]): DayGroup[] {
+  const days = new Map<string, DayGroup>();
+  for (const event of events) {
+    const day = days.get(event.capture_date);
+    if (day) day.events.push(event);
+    else {
+      days.set(event.capture_date, {
+        date: event.capture_date,
+        events: [event],
+        offsetMinutes: parseWallTime(event.captured_at)?.offsetMinutes ?? 0,
+      });
+    }
+  }
+  // Cameras in several zones meet around midnight: then the days interleave in the list.
+  return [...days.values()].sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : 0));
+}
+
+/** All in CSS pixels. */
+export interface Metrics {
+  columns: number;
+  cardWidth: number;
+  posterHeight: number;
+  /** One row of cards with the gap below it. */
+  rowHeight: number;
+  headingHeight: number;
+  /** Below each day. */
+  dayGap: number;
+}
+
+export interface Sizes {
+  width: number;
+  /** The root font size: text grows with the reader's setting, and so do the boxes. */
+  remPx: number;
+}
+
+const MIN_CARD_REM = 13.5;
+const PHONE_REM = 34;
+const TEXT_REM = 3.125;
+const HEADING_REM = 3;
+const ROW_GAP_REM = 1;
+const DAY_GAP_REM = 1;
+
+export const columnGapPx = ({ width, remPx }: Sizes): number =>
+  (width < PHONE_REM * remPx ? 0.625 : 1) * remPx;
+
+export function measure(sizes: Sizes): Metrics {
+  const { width, remPx } = sizes;
+  const gap = columnGapPx(sizes);
+  const phone = width < PHONE_REM * remPx;
+  const columns = phone
+    ? width < 15 * remPx
+      ? 1
+      : 2
+    : Math.max(2, Math.floor((width + gap) / (MIN_CARD_REM * remPx + gap)));
+  const cardWidth = Math.max(0, (width - gap * (columns - 1)) / columns);
+  const posterHeight = Math.round((cardWidth * 9) / 16);
+  return {
+    columns,
+    cardWidth,
+    posterHeight,
+    rowHeight: posterHeight + (TEXT_REM + ROW_GAP_REM) * remPx,
+    headingHeight: HEADING_REM * remPx,
+    dayGap: DAY_GAP_REM * remPx,
+  };
+}
+
+export interface PlacedDay extends DayGroup {
+  top: number;
+  height: number;
+  rows: number;
+}
+
+export interface Layout {
+  days: PlacedDay[];
+  height: number;
+  metrics: Metrics;
+}
+
+export function layOut(days: DayGroup[], metrics: Metrics): Layout {
+  let top = 0;
+  const placed = days.map((day) => {
+    const rows = Math.ceil(day.events.length / metrics.columns);
+    const height = metrics.headingHeight + rows * metrics.rowHeight + metrics.dayGap;
+    const here = { ...day, top, height, rows };
+    top += height;
+    return here;
+  });
+  return { days: placed, height: top, metrics };
+}
+
+export interface VisibleDay {
+  day: PlacedDay;
+  firstRow: number;
+  /** From the top of the day to the first drawn row. */
+  rowsTop: number;
+  events: Event[];
+  /** Index in the day of the first drawn event. */
+  firstEvent: number;
+}
+
+/** What to draw for the stretch from `from` to `to` (pixels from the top of the list). */
+export function visible(layout: Layout, from: number, to: number): VisibleDay[] {
+  const { metrics, days } = layout;
+  const drawn: VisibleDay[] = [];
+  for (let i = firstDayBelow(days, from); i < days.length; i += 1) {
+    const day = days[i];
+    if (!day || day.top > to) break;
+    const rowsStart = day.top + metrics.headingHeight;
+    const firstRow = clamp(Math.floor((from - rowsStart) / metrics.rowHeight), 0, day.rows);
+    const endRow = clamp(Math.ceil((to - rowsStart) / metrics.rowHeight), firstRow, day.rows);
+    const firstEvent = firstRow * metrics.columns;
+    drawn.push({
+      day,
+      firstRow,
+      rowsTop: metrics.headingHeight + firstRow * metrics.rowHeight,
+      events: day.events.slice(firstEvent, endRow * metrics.columns),
+      firstEvent,
+    });
+  }
+  return drawn;
+}
+
+/** Binary search: the first day whose bottom is below `y`. */
+function firstDayBelow(days: PlacedDay[], y: number): number {
+  let low = 0;
+  let high = days.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const day = days[middle];
+    if (day && day.top + day.height <= y) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The row that an event is in, from the top of the list; null where it isn't loaded. */
+export function rowOf(layout: Layout, id: string): { top: number; height: number } | null {
+  const { metrics } = layout;
+  for (const day of layout.days) {
+    const index = day.events.findIndex((event) => event.id === id);
+    if (index >= 0) {
+      const row = Math.floor(index / metrics.columns);
+      return {
+        top: day.top + metrics.headingHeight + row * metrics.rowHeight,
+        height: metrics.rowHeight,
+      };
+    }
+  }
+  return null;
+}
+
+/** The first event at or below `y`: what the reader is looking at, to be held in place. */
+export function anchorAt(layout: Layout, y: number): { id: string; top: number } | null {
+  for (const { day, rowsTop, events } of visible(layout, y, y + 2 * layout.metrics.rowHeight)) {
+    const first = events[0];
+    if (first) return { id: first.id, top: day.top + rowsTop };
+  }
+  return null;
+}
+
+const clamp = (n: number, low: number, high: number) => Math.min(Math.max(n, low), high);

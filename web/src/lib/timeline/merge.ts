@@ -1,0 +1,119 @@
+/**
+ * How live updates and fetched pages become one list: every event once, newest first, whatever
+ * the order in which news and pages come in. Pure; the data is never changed in place.
+ */
+import type { Event, EventPage } from '../api/types';
+import { matches, type Filters } from '../filters';
+
+/** The shape in which the data library keeps an endless list. */
+export interface Pages {
+  pages: EventPage[];
+  pageParams: unknown[];
+}
+
+/** All loaded events in order, each id once: a page may repeat what came in live. */
+export function flatten(data: Pages | undefined): Event[] {
+  const seen = new Set<string>();
+  const events: Event[] = [];
+  for (const page of data?.pages ?? []) {
+    for (const event of page.items) {
+      if (!seen.has(event.id)) {
+        seen.add(event.id);
+        events.push(event);
+      }
+    }
+  }
+  return events;
+}
+
+export function contains(data: Pages, id: string): boolean {
+  return data.pages.some((page) => page.items.some((event) => event.id === id));
+}
+
+/**
+ * Puts a new or changed event in its place. What doesn't match the filters leaves the list; what
+ * lies beyond the last loaded page is left for that page to bring.
+ */
+export function upsert(data: Pages, event: Event, filters: Filters): Pages {
+  if (!matches(filters, event)) return remove(data, event.id);
+  const place = locate(data, event.id);
+  if (place) {
+    const current = data.pages[place.page]?.items[place.item];
+    if (current && current.event_ts === event.event_ts) {
+      return withPage(data, place.page, (items) =>
+        items.map((item) => (item.id === event.id ? event : item)),
+      );
+    }
+    data = remove(data, event.id);
+  }
+  return insert(data, event);
+}
+
+function insert(data: Pages, event: Event): Pages {
+  for (const [index, page] of data.pages.entries()) {
+    const at = page.items.findIndex((item) => comesBefore(event, item));
+    if (at >= 0) return withPage(data, index, (items) => items.toSpliced(at, 0, event));
+  }
+  const last = data.pages.length - 1;
+  if (last < 0 || data.pages[last]?.next_cursor) return data; // a later page will bring it
+  return withPage(data, last, (items) => [...items, event]);
+}
+
+/** Newest first; within one millisecond by id, which sorts as the server's list does. */
+function comesBefore(a: Event, b: Event): boolean {
+  return a.event_ts === b.event_ts ? a.id > b.id : a.event_ts > b.event_ts;
+}
+
+export function remove(data: Pages, id: string): Pages {
+  const place = locate(data, id);
+  return place
+    ? withPage(data, place.page, (items) => items.filter((item) => item.id !== id))
+    : data;
+}
+
+/**
+ * Brings the top of the list up to date after a gap in the live stream. `head` is the freshly
+ * fetched first page: what it has is taken, and what it no longer has within its own reach is
+ * gone. Where it no longer meets what is loaded, the list starts anew from it.
+ */
+export function mergeHead(data: Pages, head: EventPage, filters: Filters): Pages {
+  const reachesEnd = !head.next_cursor;
+  const overlaps = head.items.some((event) => contains(data, event.id));
+  const loaded = data.pages.some((page) => page.items.length > 0);
+  if (reachesEnd || (loaded && !overlaps)) return { pages: [head], pageParams: [undefined] };
+
+  const oldest = head.items.at(-1)?.event_ts ?? Infinity;
+  const present = new Set(head.items.map((event) => event.id));
+  let merged: Pages = {
+    ...data,
+    pages: data.pages.map((page) => ({
+      ...page,
+      items: page.items.filter((item) => present.has(item.id) || item.event_ts <= oldest),
+    })),
+  };
+  // From the oldest on, so that events of one millisecond end up in the server's order.
+  for (const event of head.items.toReversed()) merged = upsert(merged, event, filters);
+  return merged;
+}
+
+/** How many of `head` are news to the list. */
+export function newIn(data: Pages, head: EventPage): Event[] {
+  return head.items.filter((event) => !contains(data, event.id));
+}
+
+function locate(data: Pages, id: string): { page: number; item: number } | null {
+  for (const [page, { items }] of data.pages.entries()) {
+    const item = items.findIndex((event) => event.id === id);
+    if (item >= 0) return { page, item };
+  }
+  return null;
+}
+
+function withPage(data: Pages, index: number, change: (items: Event[]) => Event[]): Pages {
+  return {
+    ...data,
+    pages: data.pages.map((page, at) =>
+      at === index ? { ...page, items: change(page.items) } : page,
+    ),
+  };
+}
