@@ -1,0 +1,5 @@
+//! A new build of the web app makes a new program.
+
+fn main() {
+    println!("cargo:rerun-if-changed=../../web/dist");
+}

@@ -1,0 +1,137 @@
+/** From a camera's FTP upload to the screen, and out again: the real program, the real browser, real clips. */
+import { expect, test, type Page } from '@playwright/test';
+
+import { cards, checkAccessibility, filterCamera, plays, signIn, signOut } from './support/app';
+import { ADMIN, Box, CLIP, STILL } from './support/box';
+
+const CLIP_NAME = 'MDalarm_20160830_152954';
+const STILL_NAME = 'MDAlarm_20160830-155137';
+
+let box: Box;
+test.beforeEach(async () => {
+  box = await Box.start();
+});
+test.afterEach(async () => {
+  await box.stop();
+});
+
+async function uploadBoth(camera: string): Promise<void> {
+  await box.upload(CLIP, `${camera}/record/${CLIP_NAME}.mkv`);
+  await box.upload(STILL, `${camera}/snap/${STILL_NAME}.jpg`);
+}
+
+/** Every poster on the screen has really been loaded and has pixels. */
+async function postersLoaded(page: Page, count: number): Promise<void> {
+  await expect
+    .poll(() =>
+      page
+        .locator('[data-testid="event-card"] img')
+        .evaluateAll(
+          (images) =>
+            images.filter((image) => (image as HTMLImageElement).naturalWidth > 100).length,
+        ),
+    )
+    .toBe(count);
+}
+
+test('a first clip, from the camera to the screen and out again', async ({ page }) => {
+  const failures: string[] = [];
+  page.on('pageerror', (error) => failures.push(error.message));
+
+  await page.goto(box.url);
+  await page.getByLabel('Name', { exact: true }).fill(ADMIN.username);
+  await page.getByLabel('Password', { exact: true }).fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await signIn(page, ADMIN);
+
+  // Nothing yet: the page helps with the first camera, and waits live for its test upload.
+  await expect(page.getByTestId('first-start')).toBeVisible();
+  await box.uploadText('hello', 'backyard/test.txt');
+  await expect(page.getByTestId('first-start')).toContainText('backyard');
+
+  // The cards come by themselves; no reload.
+  await uploadBoth('backyard');
+  await expect(cards(page)).toHaveCount(2);
+  await postersLoaded(page, 2);
+  await expect(cards(page, { kind: 'record' }).locator('time')).toHaveAttribute(
+    'datetime',
+    '2016-08-30T15:29:54.000-07:00',
+  );
+  await checkAccessibility(page);
+
+  // The clip plays; previous and next walk the timeline.
+  await cards(page, { kind: 'record' }).click();
+  await plays(page);
+  const video = page.getByTestId('video');
+  expect(await video.evaluate((element: HTMLVideoElement) => element.videoWidth)).toBe(1280);
+  expect(await video.evaluate((element: HTMLVideoElement) => element.duration)).toBeCloseTo(
+    27.8,
+    1,
+  );
+  await checkAccessibility(page);
+  await page.keyboard.press('k');
+  await expect(page.getByTestId('still')).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(video).toBeVisible();
+  const address = page.url();
+
+  // Out, and locked out.
+  await signOut(page);
+  await page.goto(address);
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  const answer = await page.request.get(`${box.url}/api/v1/events`);
+  expect(answer.status()).toBe(401);
+  expect(failures).toEqual([]);
+});
+
+test('two cameras, one filter, kept in the address', async ({ page }) => {
+  await uploadBoth('backyard');
+  await uploadBoth('front door');
+  await page.goto(box.url);
+  await signIn(page, ADMIN);
+  await expect(cards(page)).toHaveCount(4);
+  await filterCamera(page, 'front door');
+  await expect(cards(page)).toHaveCount(2);
+  await page.reload();
+  await expect(cards(page, { camera: 'front door' })).toHaveCount(2);
+  await expect(cards(page)).toHaveCount(2);
+});
+
+test('the server restarts under an open page: nothing missed, nothing doubled', async ({
+  page,
+}) => {
+  await box.upload(STILL, `backyard/snap/${STILL_NAME}.jpg`);
+  await page.goto(box.url);
+  await signIn(page, ADMIN);
+  await expect(cards(page)).toHaveCount(1);
+  await box.pause();
+  await expect(page.getByTestId('live-status')).not.toContainText('Live');
+  await box.resume();
+  await box.upload(CLIP, `backyard/record/${CLIP_NAME}.mkv`);
+  await expect(cards(page)).toHaveCount(2, { timeout: 30_000 });
+  await expect(page.getByTestId('live-status')).toContainText('Live');
+});
+
+test.describe('on a phone, below a base path', () => {
+  test.use({ viewport: { width: 375, height: 812 }, hasTouch: true });
+
+  test('everything is there', async ({ page }) => {
+    const below = await Box.start({ CAMTRAIL__HTTP__BASE_PATH: '/cams' });
+    try {
+      await below.upload(STILL, `backyard/snap/${STILL_NAME}.jpg`);
+      await page.goto(`${below.url}/`);
+      await signIn(page, ADMIN);
+      await expect(cards(page)).toHaveCount(1);
+      await postersLoaded(page, 1);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      await cards(page).click();
+      await expect(page.getByTestId('still')).toBeVisible();
+      await page.reload();
+      await expect(page.getByTestId('still')).toBeVisible();
+    } finally {
+      await below.stop();
+    }
+  });
+});
