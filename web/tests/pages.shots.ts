@@ -44,6 +44,15 @@ for (const [width, viewport] of Object.entries(VIEWPORTS)) {
       if ((await cards(page).count()) > 0) {
         await cards(page).first().click();
         await expect(page.getByTestId('details')).toBeVisible();
+        await expect
+          .poll(() =>
+            page.evaluate(() => {
+              const still = document.querySelector<HTMLImageElement>('[data-testid=still]');
+              const video = document.querySelector<HTMLVideoElement>('[data-testid=video]');
+              return (still?.naturalWidth ?? video?.readyState ?? 0) > 0;
+            }),
+          )
+          .toBe(true);
         await shoot('event');
         await page.keyboard.press('?');
         await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();

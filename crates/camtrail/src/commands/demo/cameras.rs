@@ -74,6 +74,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
 }
 
+/// A camera uploads a clip when it is over.
+fn just_seen() -> Timestamp {
+    Timestamp::now() - SignedDuration::from_secs(scenes::CLIP_S)
+}
+
 struct Camera {
     name: &'static str,
     ftp: SocketAddr,
@@ -84,7 +89,7 @@ struct Camera {
 
 impl Camera {
     fn run(&self, scene: &Scene, every: Duration) {
-        self.see(scene, Timestamp::now());
+        self.see(scene, just_seen());
         for minutes in EARLIER_MIN {
             self.see(scene, Timestamp::now() - SignedDuration::from_mins(minutes));
         }
@@ -92,7 +97,7 @@ impl Camera {
         while !self.stop.load(Ordering::Relaxed) {
             if last.elapsed() >= every {
                 last = Instant::now();
-                self.see(scene, Timestamp::now());
+                self.see(scene, just_seen());
             }
             thread::sleep(Duration::from_millis(100));
         }

@@ -12,6 +12,8 @@ pub(super) struct Scene {
     pub(super) clip: Option<Vec<u8>>,
 }
 
+/// How long a clip is, in seconds.
+pub(super) const CLIP_S: i64 = 6;
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 540;
 
@@ -58,7 +60,7 @@ fn draw([sky, ground, figure]: &[Rgb<u8>; 3], subject: Option<u32>) -> RgbImage 
 fn clip([.., figure]: &[Rgb<u8>; 3], background: &Path, dir: &Path) -> anyhow::Result<Vec<u8>> {
     let dest = dir.join("clip.mkv");
     let [red, green, blue] = figure.0;
-    let walker = format!("color=c=0x{red:02x}{green:02x}{blue:02x}:s=64x210:r=15:d=6");
+    let walker = format!("color=c=0x{red:02x}{green:02x}{blue:02x}:s=64x210:r=15:d={CLIP_S}");
     let status = Command::new("ffmpeg")
         .args([
             "-nostdin",
