@@ -16,37 +16,42 @@ struct Present {
     id: EventId,
     sha256: Option<String>,
     size: i64,
+    complete: bool,
 }
 
 fn present(db: &Connection, key: &ObjectKey) -> Outcome<Option<Present>> {
     let found = db
         .prepare_cached(
-            "SELECT row_id, event_ts, fraction, kind, camera, sha256, size FROM events WHERE object_key = ?1",
+            "SELECT row_id, event_ts, fraction, kind, camera, sha256, size, complete FROM events WHERE object_key = ?1",
         )
         .and_then(|mut statement| {
             statement
                 .query_row([key.as_str()], |row| {
                     let camera: String = row.get(4)?;
                     let id = row::id(row.get(1)?, row.get(2)?, row.get(3)?, &camera);
-                    Ok(id.map(|id| (id, row.get(0), row.get(5), row.get(6))))
+                    Ok(id.map(|id| (id, row.get(0), row.get(5), row.get(6), row.get(7))))
                 })
                 .optional()
         })
         .map_err(from_sqlite)?;
     let Some(found) = found else { return Ok(None) };
-    let (id, row_id, sha256, size) = found?;
+    let (id, row_id, sha256, size, complete) = found?;
     Ok(Some(Present {
         row_id: row_id.map_err(from_sqlite)?,
         id,
         sha256: sha256.map_err(from_sqlite)?,
         size: size.map_err(from_sqlite)?,
+        complete: complete.map_err(from_sqlite)?,
     }))
 }
 
 pub(crate) fn record(db: &Connection, record: &CatalogRecord) -> Outcome<Recorded> {
     let sha256 = record.metadata.sha256.map(|digest| digest.to_string());
     match present(db, &record.object_key)? {
-        Some(there) if there.sha256 == sha256 && there.size == record.size as i64 => {
+        Some(there)
+            if (&there.sha256, there.size, there.complete)
+                == (&sha256, record.size as i64, record.metadata.complete) =>
+        {
             Ok(Recorded::AlreadyPresent)
         }
         Some(there) => {

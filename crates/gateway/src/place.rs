@@ -38,13 +38,15 @@ fn candidates(wanted: &ObjectKey, digest: &Digest) -> [ObjectKey; 3] {
     [wanted.clone(), hashed, twice]
 }
 
-/// An earlier shipment of the very same upload (a replay, NEVER-20), if its object is still there.
+/// An earlier shipment of the very same upload (a replay, NEVER-20), if its object is still there. One that was
+/// taken for cut (the transfer was, after its last byte) doesn't count if this one is known to be whole.
 pub(crate) async fn shipped_before(
     parts: &Parts,
     entry: &SpoolEntry,
+    complete: bool,
 ) -> Result<Option<ObjectKey>, ShipError> {
     for shipment in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
-        if shipment.original_sha256 != entry.sha256 {
+        if shipment.original_sha256 != entry.sha256 || (complete && !shipment.complete) {
             continue;
         }
         if let Some(object) = parts.store.head(shipment.object_key.as_str()).await?
@@ -59,7 +61,7 @@ pub(crate) async fn shipped_before(
 
 /// Puts the parcel under the first key that is free, or ours, or a cut upload's that it completes.
 pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, ShipError> {
-    let cut = cut_ones(parts, parcel.entry).await?;
+    let cut = cut_ones(parts, parcel).await?;
     let map = parcel.metadata.to_map();
     for key in candidates(&parcel.wanted, &parcel.entry.sha256) {
         let when = if cut.contains(&key) { PutWhen::Always } else { PutWhen::Absent };
@@ -112,11 +114,13 @@ async fn place(
     }
 }
 
-/// Shipped cut uploads of this name whose bytes are the first bytes of this one.
-async fn cut_ones(parts: &Parts, entry: &SpoolEntry) -> Result<Vec<ObjectKey>, ShipError> {
+/// Shipped cut uploads of this name whose bytes are the first bytes of this one (or all of them, if only this one
+/// is known to be whole).
+async fn cut_ones(parts: &Parts, parcel: &Parcel<'_>) -> Result<Vec<ObjectKey>, ShipError> {
+    let entry = parcel.entry;
     let shipments = parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await?;
     let shorter: Vec<Shipment> =
-        shipments.into_iter().filter(|cut| !cut.complete && cut.original_size < entry.size).collect();
+        shipments.into_iter().filter(|cut| !cut.complete && cut.original_size <= entry.size).collect();
     if shorter.is_empty() {
         return Ok(Vec::new());
     }

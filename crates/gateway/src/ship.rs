@@ -122,7 +122,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
             return Ok(Shipped::Noted);
         }
     };
-    if let Some(key) = place::shipped_before(parts, entry).await? {
+    if let Some(key) = place::shipped_before(parts, entry, complete).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
         parts.sink.object_changed(&key).await?;
         return Ok(Shipped::Event(Box::new(Stored {

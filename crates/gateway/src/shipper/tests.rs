@@ -177,6 +177,22 @@ async fn a_whole_upload_takes_the_place_of_its_cut_ones() {
     assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true, WHOLE.len() as u64)]);
 }
 
+/// The process died between the last byte and the commit of a format without an end mark: the same bytes again,
+/// acknowledged this time, are whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_bytes_become_whole_when_they_are_known_to_be() {
+    let bench = Bench::new();
+    let stream = b"\0\0\x01\xBA a program stream has no end mark";
+    bench.upload("record/MDalarm_20160830_152954.mkv", stream, cut()).await;
+    assert!(!bench.settled().await[0].metadata.complete);
+    bench.upload("record/MDalarm_20160830_152954.mkv", stream, TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    assert_eq!(events.len(), 1);
+    assert!(events[0].metadata.complete && events[0].poster);
+    bench.upload("record/MDalarm_20160830_152954.mkv", stream, cut()).await;
+    assert!(bench.settled().await[0].metadata.complete, "and stay so");
+}
+
 /// NEVER-19: a cut upload is kept, and shown as what it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_upload_is_kept_and_marked() {

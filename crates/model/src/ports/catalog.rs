@@ -19,8 +19,8 @@ pub enum Recorded {
     Inserted,
     /// The same object was recorded before; nothing changed.
     AlreadyPresent,
-    /// The key was recorded with other bytes (a whole upload took a cut one's place); a person's note and
-    /// protection stay.
+    /// The key was recorded with other bytes, or as a cut upload (a whole one took its place); a person's note
+    /// and protection stay.
     Replaced,
 }
 

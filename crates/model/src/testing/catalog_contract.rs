@@ -108,7 +108,21 @@ async fn replaced_content_keeps_its_event(catalog: Arc<dyn Catalog>) -> Check {
     whole.size = 99;
     assert_eq!(catalog.record(&whole).await?, Recorded::Replaced);
     assert_eq!(catalog.record(&whole).await?, Recorded::AlreadyPresent);
-    assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, vec![whole]);
+    assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, vec![whole.clone()]);
+    let cut_after_its_last_byte = {
+        let mut clip = record("b", 2_000, CaptureKind::Record, "y.mp4");
+        clip.metadata.complete = false;
+        clip
+    };
+    catalog.record(&cut_after_its_last_byte).await?;
+    let mut known_whole = cut_after_its_last_byte;
+    known_whole.metadata.complete = true;
+    assert_eq!(
+        catalog.record(&known_whole).await?,
+        Recorded::Replaced,
+        "the same bytes, now known to be whole"
+    );
+    assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, vec![known_whole, whole]);
     Ok(())
 }
 

@@ -73,7 +73,7 @@ fn clip([.., figure]: &[Rgb<u8>; 3], background: &Path, dir: &Path) -> anyhow::R
             "-framerate",
             "15",
             "-t",
-            "6",
+            &CLIP_S.to_string(),
             "-i",
         ])
         .arg(background)
