@@ -8,18 +8,15 @@ mod cli;
 mod commands;
 mod config;
 mod first_start;
+mod memory;
 mod web_files;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The system's allocator keeps what password hashing and pictures once took (100 MB idle, measured); this one
-/// gives it back, which a Pi needs. docs/design/memory.md
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::give_back_at_once();
     let cli = cli::Cli::parse();
     cli::start_logging(cli.log_format);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
