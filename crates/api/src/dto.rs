@@ -177,7 +177,7 @@ impl Event {
             height: metadata.height,
             video_codec: metadata.video_codec.clone(),
             complete: metadata.complete,
-            playable: record.playable_copy || opens(&metadata.content_type),
+            playable: record.playable_copy || (opens(&metadata.content_type) && is_understood(record)),
             object_key: key.to_string(),
             media_url: link(shown),
             original_url: record.playable_copy.then(|| link(MediaFile::Object)),
@@ -193,6 +193,15 @@ impl Event {
             note: record.note.clone(),
         }
     }
+}
+
+/// Whether anything was made of the content: an MP4 by name alone plays nowhere.
+fn is_understood(record: &CatalogRecord) -> bool {
+    let metadata = &record.metadata;
+    metadata.width.is_some()
+        || metadata.duration_ms.is_some()
+        || metadata.video_codec.is_some()
+        || metadata.sha256.is_none()
 }
 
 /// Whether browsers open media of this type.

@@ -27,7 +27,7 @@ const CACHE_KIB: i64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The disk refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{} can't be opened", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// SQLite refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{} can't be opened", path.display())]
     Sqlite {
         /// Which file.
         path: PathBuf,

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file can't be read.
-    #[error("{place}: {source}")]
+    #[error("{place} can't be read")]
     Unreadable {
         /// The file.
         place: String,

@@ -116,7 +116,7 @@ impl Connection {
 
     async fn refuse_login(&mut self, user: &[u8], error: LoginError) -> Flow {
         let user = shown(user);
-        tracing::info!(session = self.id, peer = %self.peer, user, %error, "FTP login refused");
+        tracing::debug!(session = self.id, peer = %self.peer, user, %error, "FTP login refused");
         self.observe(&SessionEvent::LoginFailed { user, error });
         match error {
             LoginError::Unavailable => {
