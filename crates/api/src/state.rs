@@ -134,21 +134,18 @@ pub struct Api {
     pub(crate) parts: Arc<Parts>,
 }
 
+/// What was given, and what the API keeps of its own.
 pub(crate) struct Parts {
-    pub(crate) catalog: Arc<dyn Catalog>,
-    pub(crate) accounts: Arc<dyn Accounts>,
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) zones: Arc<CameraZones>,
-    pub(crate) cameras: HashMap<CameraName, CameraSettings>,
-    pub(crate) passwords: Arc<Passwords>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) key: SigningKey,
-    pub(crate) web: Arc<dyn WebFiles>,
-    pub(crate) status: Arc<dyn StatusSource>,
-    pub(crate) config: ApiConfig,
-    pub(crate) stop: watch::Receiver<bool>,
+    given: ApiParts,
     pub(crate) throttle: Throttle<(IpAddr, String)>,
     pub(crate) live: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for Parts {
+    type Target = ApiParts;
+    fn deref(&self) -> &ApiParts {
+        &self.given
+    }
 }
 
 /// What [`Api::new`] wants.
@@ -181,38 +178,8 @@ pub struct ApiParts {
 
 impl Api {
     /// From its parts.
-    pub fn new(parts: ApiParts) -> Self {
-        let ApiParts {
-            catalog,
-            accounts,
-            store,
-            zones,
-            cameras,
-            passwords,
-            clock,
-            key,
-            web,
-            status,
-            config,
-            stop,
-        } = parts;
-        let (throttle, live) = (Throttle::new(), Arc::new(Semaphore::new(LIVE_MAX)));
-        let parts = Parts {
-            catalog,
-            accounts,
-            store,
-            zones,
-            cameras,
-            passwords,
-            clock,
-            key,
-            web,
-            status,
-            config,
-            stop,
-            throttle,
-            live,
-        };
+    pub fn new(given: ApiParts) -> Self {
+        let parts = Parts { given, throttle: Throttle::new(), live: Arc::new(Semaphore::new(LIVE_MAX)) };
         Self { parts: Arc::new(parts) }
     }
 

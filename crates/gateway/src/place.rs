@@ -138,16 +138,6 @@ async fn cut_ones(parts: &Parts, parcel: &Parcel<'_>) -> Result<Vec<ObjectKey>, 
 }
 
 fn digest_of_start(path: &Path, bytes: u64) -> std::io::Result<Digest> {
-    use sha2::Digest as _;
     use std::io::Read;
-    let mut start = std::fs::File::open(path)?.take(bytes);
-    let mut hasher = sha2::Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let read = start.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(Digest(hasher.finalize().into()));
-        }
-        hasher.update(&buffer[..read]);
-    }
+    Ok(Digest::of_reader(std::fs::File::open(path)?.take(bytes))?.1)
 }

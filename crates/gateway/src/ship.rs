@@ -1,15 +1,11 @@
 //! One upload's way from the spool into the store and the catalog. Every step may be repeated; an upload leaves
 //! the spool only after the last one.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
-    CameraZones, CaptureKind, DerivedFiles, DerivedKey, FileName, MediaFacts, MediaSource, ObjectBase,
-    ObjectKey, ObjectMetadata, names,
+    CameraZones, CaptureKind, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts, MediaSource,
+    ObjectBase, ObjectKey, ObjectMetadata, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaTool, ObjectStore,
         StoreError, TestUpload,
@@ -103,7 +99,7 @@ pub(crate) enum Shipped {
 pub(crate) struct Stored {
     pub(crate) key: ObjectKey,
     /// Digest of the object that we put; `None` where an earlier shipment is taken as it is.
-    pub(crate) sha256: Option<camtrail_model::Digest>,
+    pub(crate) sha256: Option<Digest>,
     pub(crate) facts: MediaFacts,
     /// The file to make a poster of.
     pub(crate) source: MediaSource,
@@ -219,7 +215,7 @@ async fn remux(parts: &Parts, entry: &SpoolEntry, data: &MediaSource) -> Option<
 struct Object {
     source: MediaSource,
     facts: MediaFacts,
-    sha256: camtrail_model::Digest,
+    sha256: Digest,
     remuxed: bool,
 }
 
@@ -258,25 +254,9 @@ impl Object {
     }
 }
 
-async fn measure(path: PathBuf) -> Result<(u64, camtrail_model::Digest), ShipError> {
-    let measured = tokio::task::spawn_blocking(move || digest_of_file(&path));
+async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
+    let measured = tokio::task::spawn_blocking(move || Digest::of_reader(std::fs::File::open(path)?));
     Ok(measured.await.map_err(std::io::Error::other)??)
-}
-
-fn digest_of_file(path: &Path) -> std::io::Result<(u64, camtrail_model::Digest)> {
-    use sha2::Digest as _;
-    use std::io::Read;
-    let mut file = std::fs::File::open(path)?;
-    let mut hasher = sha2::Sha256::new();
-    let (mut size, mut buffer) = (0, vec![0; 256 * 1024]);
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((size, camtrail_model::Digest(hasher.finalize().into())));
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
-    }
 }
 
 /// A cut upload whose whole one is stored and recorded: its object, what was derived of it, its event, its line

@@ -53,6 +53,22 @@ impl Digest {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// How many bytes `reader` gives to its end, and their digest. Blocks as `reader` does.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(u64, Self)> {
+        use sha2::Digest as _;
+        const PIECE_BYTES: usize = 256 * 1024;
+        let (mut hasher, mut size) = (sha2::Sha256::new(), 0);
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            let read = reader.read(&mut piece)?;
+            if read == 0 {
+                return Ok((size, Self(hasher.finalize().into())));
+            }
+            hasher.update(&piece[..read]);
+            size += read as u64;
+        }
+    }
+
     /// Parses 64 hex digits; `None` for anything else.
     pub fn parse(hex: &str) -> Option<Self> {
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?;

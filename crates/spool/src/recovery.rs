@@ -11,7 +11,6 @@ use std::{
 };
 
 use camtrail_model::{Digest, Millis};
-use sha2::Digest as _;
 
 use crate::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, remove_if_there};
 
@@ -123,7 +122,7 @@ fn revive(spool: &Spool, id: &EntryId) -> Result<Option<SpoolEntry>, SpoolError>
         received_at: modified(&data).unwrap_or(start.started_at),
         start,
         size,
-        sha256: digest(&data)?,
+        sha256: Digest::of_reader(File::open(&data)?)?.1,
         transfer: TransferEnd::Cut("Camtrail stopped during the upload".to_owned()),
     };
     File::open(&data)?.sync_all()?;
@@ -149,22 +148,4 @@ fn set_aside(spool: &Spool, id: &EntryId, problem: &str) -> Result<(), SpoolErro
 fn modified(path: &Path) -> Option<Millis> {
     let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(Millis(i64::try_from(since.as_millis()).ok()?))
-}
-
-fn digest(path: &Path) -> io::Result<Digest> {
-    let mut hasher = sha2::Sha256::new();
-    io::copy(&mut File::open(path)?, &mut HashWriter(&mut hasher))?;
-    Ok(Digest(hasher.finalize().into()))
-}
-
-struct HashWriter<'a>(&'a mut sha2::Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
