@@ -47,6 +47,11 @@ test('a first clip, from the camera to the screen and out again', async ({ page 
 
   // Nothing yet: the page helps with the first camera, and waits live for its test upload.
   await expect(page.getByTestId('first-start')).toBeVisible();
+  await expect(box.upload(STILL, 'backyard/snap/x.jpg', 'wrong-password')).rejects.toThrow(/530/);
+  await expect(page.getByTestId('ftp-troubles')).toContainText('Wrong user or password', {
+    timeout: 15_000,
+  });
+  await checkAccessibility(page);
   await box.uploadText('hello', 'backyard/test.txt');
   await expect(page.getByTestId('first-start')).toContainText('backyard');
 

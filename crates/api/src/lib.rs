@@ -19,7 +19,10 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::security::SessionCookie;
-pub use state::{Api, ApiConfig, ApiParts, CameraSettings, SpoolParts, Status, StatusSource};
+pub use state::{
+    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status,
+    StatusSource,
+};
 pub use web::{WebFile, WebFiles};
 
 #[derive(OpenApi)]

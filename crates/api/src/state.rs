@@ -65,10 +65,32 @@ pub struct FtpStatus {
     /// Where it listens, as bound.
     #[schema(example = "0.0.0.0:2121")]
     pub address: String,
+    /// What went wrong at its door in the last day, newest first: why a camera doesn't get through.
+    pub troubles: Vec<FtpTrouble>,
+}
+
+/// One trouble of a camera (or a stranger) at the FTP door.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FtpTrouble {
+    /// `login`, `passive_blocked`, `active_blocked`, `refused` or `protocol`.
+    #[schema(example = "login")]
+    pub kind: String,
+    /// From which address.
+    #[schema(example = "192.168.1.64")]
+    pub peer: String,
+    /// The account, or what was typed as one; empty before a login.
+    #[schema(example = "camera")]
+    pub account: String,
+    /// How often.
+    pub count: u64,
+    /// When it came last, RFC 3339.
+    pub last_at: String,
+    /// What happened and what to do, for a person.
+    pub advice: String,
 }
 
 /// What waits to be stored.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct SpoolStatus {
     /// Uploads that wait.
     pub entries: u64,
@@ -79,46 +101,6 @@ pub struct SpoolStatus {
     /// Uploads that failed to be stored last time and are tried again.
     pub failing: usize,
     /// Why the last one failed; null after a success.
-    pub problem: Option<String>,
-}
-
-impl Status {
-    /// Puts a status together.
-    pub fn new(
-        version: &str,
-        media_problem: Option<String>,
-        ftp_address: String,
-        spool: SpoolParts,
-        now: String,
-    ) -> Self {
-        Self {
-            version: version.to_owned(),
-            media: MediaStatus { available: media_problem.is_none(), problem: media_problem },
-            ftp: FtpStatus { address: ftp_address },
-            spool: SpoolStatus {
-                entries: spool.entries,
-                bytes: spool.bytes,
-                max_bytes: spool.max_bytes,
-                failing: spool.failing,
-                problem: spool.problem,
-            },
-            now,
-        }
-    }
-}
-
-/// The spool's numbers, for [`Status::new`].
-#[derive(Debug, Clone, Default)]
-pub struct SpoolParts {
-    /// Uploads that wait.
-    pub entries: u64,
-    /// Bytes taken.
-    pub bytes: u64,
-    /// The bound.
-    pub max_bytes: u64,
-    /// Uploads that failed last time.
-    pub failing: usize,
-    /// Why.
     pub problem: Option<String>,
 }
 

@@ -21,13 +21,19 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::state::{ApiParts, SpoolParts, Status, StatusSource};
+use crate::state::{ApiParts, FtpStatus, MediaStatus, SpoolStatus, Status, StatusSource};
 
 struct Fixed;
 
 impl StatusSource for Fixed {
     fn status(&self) -> Status {
-        Status::new("test", None, "127.0.0.1:21".to_owned(), SpoolParts::default(), String::new())
+        Status {
+            version: "test".to_owned(),
+            media: MediaStatus { available: true, problem: None },
+            ftp: FtpStatus { address: "127.0.0.1:21".to_owned(), troubles: Vec::new() },
+            spool: SpoolStatus::default(),
+            now: String::new(),
+        }
     }
 }
 

@@ -9,14 +9,16 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use camtrail_api::{Api, ApiConfig, ApiParts, SpoolParts, Status, StatusSource};
+use camtrail_api::{
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource,
+};
 use camtrail_arrival::Arrivals;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
-use camtrail_gateway::{FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
+use camtrail_gateway::{Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
-    CameraZones,
+    CameraZones, Millis,
     ports::{Accounts, Clock, MediaTool, SystemClock},
 };
 use camtrail_spool::{Spool, SpoolConfig};
@@ -105,21 +107,37 @@ struct BoxStatus {
     shipper: Arc<Mutex<ShipperStatus>>,
     media: Arc<Ffmpeg>,
     ftp: SocketAddr,
+    diagnosis: Diagnosis,
 }
 
 impl StatusSource for BoxStatus {
     fn status(&self) -> Status {
         let usage = self.spool.usage();
         let shipper = self.shipper.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let spool = SpoolParts {
+        let spool = SpoolStatus {
             entries: usage.entries,
             bytes: usage.bytes,
             max_bytes: self.spool_max_bytes,
             failing: shipper.failing,
             problem: shipper.last_error,
         };
-        let now = format!("{:.3}", SystemClock.now().timestamp());
-        Status::new(env!("CARGO_PKG_VERSION"), self.media.problem(), self.ftp.to_string(), spool, now)
+        let utc = |at: Millis| format!("{:.3}", at.timestamp());
+        let troubles = self.diagnosis.recent().into_iter().map(|trouble| FtpTrouble {
+            kind: trouble.kind.as_str().to_owned(),
+            peer: trouble.peer.to_string(),
+            account: trouble.account,
+            count: trouble.count,
+            last_at: utc(trouble.last_at),
+            advice: trouble.advice,
+        });
+        let problem = self.media.problem();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            media: MediaStatus { available: problem.is_none(), problem },
+            ftp: FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() },
+            spool,
+            now: utc(SystemClock.now()),
+        }
     }
 }
 
@@ -259,6 +277,7 @@ impl App {
         let shown =
             first_start::prepare(given, &mut settings.accounts, &rooms.catalog, &rooms.passwords).await?;
         let (shipper, storage) = rooms.shipper(&settings);
+        let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
         let (stop, stopped) = watch::channel(false);
@@ -268,6 +287,7 @@ impl App {
             shipper: shipper.status(),
             media: rooms.media.clone(),
             ftp: ftp_address,
+            diagnosis,
         };
         let api = rooms.api(&settings, status, stopped.clone()).await?;
         let mut tasks = JoinSet::new();

@@ -1,6 +1,9 @@
 //! FTP's view of the gateway: uploads go to the spool, listings come from [`View`].
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +18,7 @@ use camtrail_model::{
 use camtrail_spool::{Spool, SpoolError, SpoolWriter, TransferEnd, UploadStart};
 
 use crate::{
+    diagnosis::Diagnosis,
     identity::{Owned, owner, texts},
     view::{Seen, SeenFile, View},
 };
@@ -25,11 +29,18 @@ pub struct FtpStorage {
     view: View,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
+    diagnosis: Diagnosis,
 }
 
 impl FtpStorage {
     pub(crate) fn new(spool: Spool, view: View, ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
-        Self { spool, view, ledger, clock }
+        let diagnosis = Diagnosis::new(Arc::clone(&clock));
+        Self { spool, view, ledger, clock, diagnosis }
+    }
+
+    /// What goes wrong at the door; stays current.
+    pub fn diagnosis(&self) -> Diagnosis {
+        self.diagnosis.clone()
     }
 
     /// The bytes that an upload goes on from: `APPE`, or `STOR` after `REST`.
@@ -82,16 +93,32 @@ fn refusal(error: SpoolError) -> StorageError {
 struct SpoolUpload {
     writer: SpoolWriter,
     clock: Arc<dyn Clock>,
+    diagnosis: Diagnosis,
+    peer: IpAddr,
+    account: String,
     name: String,
+}
+
+impl SpoolUpload {
+    fn refuse(&self, error: SpoolError) -> StorageError {
+        tracing::error!(upload = %self.name, %error, "an upload was refused; the camera was told 452 or 451");
+        refuse(&self.diagnosis, self.peer, &self.account, &self.name, error)
+    }
+}
+
+fn refuse(diagnosis: &Diagnosis, peer: IpAddr, account: &str, name: &str, error: SpoolError) -> StorageError {
+    let refused = refusal(error);
+    diagnosis.refused(peer, account, name, &refused);
+    refused
 }
 
 #[async_trait]
 impl Upload for SpoolUpload {
     async fn write(&mut self, chunk: Bytes) -> Result<(), StorageError> {
-        self.writer.write(&chunk).await.map_err(|error| {
-            tracing::error!(upload = %self.name, %error, "an upload was refused; the camera was told 452 or 451");
-            refusal(error)
-        })
+        match self.writer.write(&chunk).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.refuse(error)),
+        }
     }
 
     async fn finish(self: Box<Self>, end: ftp::TransferEnd) -> Result<Receipt, StorageError> {
@@ -104,11 +131,12 @@ impl Upload for SpoolUpload {
             ftp::TransferEnd::Cut(_) if self.writer.is_empty() => return Ok(Receipt::default()),
             ftp::TransferEnd::Cut(reason) => TransferEnd::Cut(reason.to_string()),
         };
-        match self.writer.commit(transfer, self.clock.now()).await {
+        let Self { writer, clock, diagnosis, peer, account, name } = *self;
+        match writer.commit(transfer, clock.now()).await {
             Ok(entry) => Ok(Receipt(entry.id.to_string())),
             Err(error) => {
-                tracing::error!(upload = %self.name, %error, "an upload could not be made durable; the camera was told so");
-                Err(refusal(error))
+                tracing::error!(upload = %name, %error, "an upload could not be made durable; the camera was told so");
+                Err(refuse(&diagnosis, peer, &account, &name, error))
             }
         }
     }
@@ -156,8 +184,14 @@ impl Storage for FtpStorage {
             StoreMode::Append => self.go_on(&mut writer, &owned, None).await?,
             StoreMode::Restart { offset } => self.go_on(&mut writer, &owned, Some(offset)).await?,
         }
-        let name = format!("{}/{}", owned.camera, owned.path.join("/"));
-        Ok(Box::new(SpoolUpload { writer, clock: Arc::clone(&self.clock), name }))
+        Ok(Box::new(SpoolUpload {
+            writer,
+            clock: Arc::clone(&self.clock),
+            diagnosis: self.diagnosis.clone(),
+            peer: session.peer.ip(),
+            account: session.account.clone(),
+            name: path.to_string(),
+        }))
     }
 
     async fn info(&self, session: &Session, path: &FtpPath) -> Result<Entry, StorageError> {
@@ -232,23 +266,15 @@ impl Storage for FtpStorage {
 
     fn observe(&self, peer: SocketAddr, session: Option<&Session>, event: &SessionEvent) {
         let account = session.map_or("", |session| session.account.as_str());
+        if let Some(advice) = self.diagnosis.observe(peer.ip(), account, event) {
+            tracing::warn!(%peer, account, ?event, "a camera has trouble: {advice}");
+            return;
+        }
         match event {
             SessionEvent::UploadEndedWithoutListener { path, receipt } => {
                 tracing::warn!(%peer, account, %path, "the camera was gone before it could be told 226");
                 self.mark_suspect(&receipt.0);
             }
-            SessionEvent::LoginFailed { user, error } => {
-                tracing::warn!(%peer, user, %error, "FTP login refused: check the user and password on the camera's FTP page");
-            }
-            SessionEvent::PassiveNeverConnected { port } => tracing::warn!(
-                %peer, account, port,
-                "the camera asked for a passive data port and never connected to it: \
-                 is a firewall blocking the passive ports (ftp.passive_ports)?"
-            ),
-            SessionEvent::ActiveConnectFailed { target, reason } => tracing::warn!(
-                %peer, account, %target, reason,
-                "the camera asked for active mode and can't be reached there: try passive mode on its FTP page"
-            ),
             other => tracing::debug!(%peer, account, event = ?other, "FTP session"),
         }
     }

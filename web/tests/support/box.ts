@@ -94,10 +94,10 @@ export class Box {
   }
 
   /** A camera sends `file` to `path`, by FTP in passive mode. */
-  async upload(file: string, path: string): Promise<void> {
+  async upload(file: string, path: string, password = FTP_PASSWORD): Promise<void> {
     await run('curl', [
       ...['--silent', '--show-error', '--fail', '--max-time', '30', '--ftp-create-dirs'],
-      ...['--user', `camera:${FTP_PASSWORD}`, '--upload-file', file],
+      ...['--user', `camera:${password}`, '--upload-file', file],
       `ftp://${this.addresses.ftp}/${encodeURI(path)}`,
     ]);
   }

@@ -379,6 +379,35 @@ export interface components {
              * @example 0.0.0.0:2121
              */
             address: string;
+            /** @description What went wrong at its door in the last day, newest first: why a camera doesn't get through. */
+            troubles: components["schemas"]["FtpTrouble"][];
+        };
+        /** @description One trouble of a camera (or a stranger) at the FTP door. */
+        FtpTrouble: {
+            /**
+             * @description The account, or what was typed as one; empty before a login.
+             * @example camera
+             */
+            account: string;
+            /** @description What happened and what to do, for a person. */
+            advice: string;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            count: number;
+            /**
+             * @description `login`, `passive_blocked`, `active_blocked`, `refused` or `protocol`.
+             * @example login
+             */
+            kind: string;
+            /** @description When it came last, RFC 3339. */
+            last_at: string;
+            /**
+             * @description From which address.
+             * @example 192.168.1.64
+             */
+            peer: string;
         };
         /** @description The data of a `new`, `changed` or `removed` message. */
         LiveEvent: {
