@@ -7,8 +7,8 @@ use camtrail_model::{
     CameraZones, CaptureKind, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts, MediaSource,
     ObjectBase, ObjectKey, ObjectMetadata, names,
     ports::{
-        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaTool, ObjectStore,
-        StoreError, TestUpload,
+        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaError, MediaTool,
+        ObjectStore, StoreError, TestUpload,
     },
 };
 use camtrail_spool::{Spool, SpoolEntry, SpoolError};
@@ -203,6 +203,8 @@ async fn remux(parts: &Parts, entry: &SpoolEntry, data: &MediaSource) -> Option<
     }
     match parts.media.remux(data, &dest, parts.config.remux_limit).await {
         Ok(()) => Some(dest),
+        // Told once, at the start.
+        Err(MediaError::Missing(_)) => None,
         Err(error) => {
             let upload = entry.original_name();
             tracing::warn!(camera = %entry.start.camera, upload, %error, "a clip could not be remuxed; the original is stored as it came");

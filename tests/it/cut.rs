@@ -1,0 +1,55 @@
+//! Cut uploads: kept, marked, and replaced when the whole one comes.
+
+use crate::support::{Instance, by_original, program_stream, still_with, text};
+
+#[test]
+fn a_cut_still_is_kept_and_gives_way_to_the_whole_one() {
+    let instance = Instance::start();
+    let whole = still_with(1, 60_000);
+    let path = "/gate/snap/MDAlarm_20160830-155137.jpg";
+    let web = instance.person();
+    instance.camera().cut(&web, path, &whole[..30_000]);
+    instance.camera().cut(&web, path, &whole[..20_000]);
+    let cut = by_original(&web, &whole[..30_000]);
+    assert_eq!(cut["complete"], false);
+    web.settle();
+    assert_eq!(web.events("").len(), 2, "both are evidence until the whole one comes");
+    instance.camera().upload(path, &whole);
+    web.settle();
+    let events = web.events("");
+    assert_eq!(events.len(), 1, "{events:#?}");
+    assert_eq!(
+        (events[0]["complete"].as_bool(), events[0]["size"].as_u64()),
+        (Some(true), Some(60_000 + whole.len() as u64 - 60_000))
+    );
+    assert_eq!(text(&events[0], "name"), "MDAlarm_20160830-155137.jpg");
+}
+
+/// A format without an end mark: only a camera that waits for its `226` says that this was all.
+#[test]
+fn a_camera_that_vanishes_before_226_leaves_an_incomplete_clip() {
+    let instance = Instance::start();
+    instance.camera().vanish("/gate/record/MDalarm_20160830_152954.mkv", program_stream());
+    let web = instance.person();
+    assert_eq!(by_original(&web, program_stream())["complete"], false);
+    instance.camera().upload("/gate/record/MDalarm_20160830_152954.mkv", program_stream());
+    web.settle();
+    let events = web.events("");
+    assert_eq!((events.len(), events[0]["complete"].as_bool()), (1, Some(true)), "{events:#?}");
+}
+
+#[test]
+fn a_name_under_way_counts_when_it_is_renamed() {
+    let instance = Instance::start();
+    let (web, mut camera) = (instance.person(), instance.camera());
+    let still = still_with(2, 9_000);
+    camera.upload("/gate/snap/MDAlarm_20160830-155137.jpg.tmp", &still);
+    camera.upload("/gate/snap/other.jpg", &still_with(3, 9_000));
+    by_original(&web, &still_with(3, 9_000));
+    assert_eq!(web.events("").len(), 1, "the one under way isn't listed");
+    assert!(camera.command(b"RNFR /gate/snap/MDAlarm_20160830-155137.jpg.tmp").unwrap().starts_with("350"));
+    assert!(camera.command(b"RNTO /gate/snap/MDAlarm_20160830-155137.jpg").unwrap().starts_with("250"));
+    let event = by_original(&web, &still);
+    assert_eq!(text(&event, "name"), "MDAlarm_20160830-155137.jpg");
+    assert_eq!(event["complete"], true);
+}

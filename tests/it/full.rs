@@ -1,0 +1,78 @@
+//! Full disks and full spools: `452`, a note where a person looks, and recovery without a restart.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::support::{Instance, Options, by_original, run, still_with, wait};
+
+/// A small file system of its own, unmounted when dropped.
+struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    fn new(size: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mounted = run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(dir.path()));
+        assert!(
+            mounted.status.success(),
+            "this test needs to mount a small tmpfs: run it as root ({})",
+            String::from_utf8_lossy(&mounted.stderr)
+        );
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        // Lazily: the program under test may still be closing its files.
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_with_452_and_recovers_by_itself() {
+    let disk = Tmpfs::new("16m");
+    let options = Options { data_dir: Some(disk.path().join("data")), ..Options::default() };
+    let mut instance = Instance::with(&options);
+    let mut camera = instance.camera();
+    camera.upload("/gate/snap/before.jpg", &still_with(1, 50_000));
+    let ballast = disk.path().join("ballast");
+    let room = 12 * 1024 * 1024;
+    fs::write(&ballast, vec![1; room]).unwrap();
+    let reply = camera.store("/gate/record/big.mp4", &vec![7; 8 * 1024 * 1024]).unwrap();
+    assert!(reply.starts_with("452"), "{reply}");
+    assert!(instance.lives());
+    let web = instance.person();
+    wait("the refusal is shown", || {
+        let troubles = web.get("/api/v1/status").json()["ftp"]["troubles"].clone();
+        troubles.as_array()?.iter().any(|trouble| trouble["kind"] == "refused").then_some(())
+    });
+    fs::remove_file(&ballast).unwrap();
+    let after = still_with(2, 50_000);
+    instance.camera().upload("/gate/snap/after.jpg", &after);
+    by_original(&web, &after);
+    web.settle();
+    assert_eq!(web.events("").len(), 2, "what was refused is no event");
+}
+
+#[test]
+fn a_full_spool_refuses_with_452_and_recovers_by_itself() {
+    let instance =
+        Instance::with(&Options { env: &[("CAMTRAIL__SPOOL__MAX_BYTES", "1MB")], ..Options::default() });
+    let obstacle = instance.data_dir().join("store/patrolcams");
+    fs::write(&obstacle, b"in the way").unwrap();
+    let mut camera = instance.camera();
+    camera.upload("/gate/snap/first.jpg", &still_with(1, 700_000));
+    let reply = camera.store("/gate/snap/second.jpg", &still_with(2, 700_000)).unwrap();
+    assert!(reply.starts_with("452"), "{reply}");
+    fs::remove_file(&obstacle).unwrap();
+    let web = instance.person();
+    web.settle();
+    camera.upload("/gate/snap/second.jpg", &still_with(2, 700_000));
+    web.settle();
+    assert_eq!(web.events("").len(), 2);
+}

@@ -1,0 +1,23 @@
+//! Whole-path tests: each starts the real `camtrail` on free ports in a folder of its own, and is a camera to it on
+//! one side and a person on the other. Nothing here knows the program from inside.
+//!
+//! A new test: take [`support::Instance`], upload with [`support::Ftp`] or a real client, wait for what should show
+//! with [`support::wait`]. Never sleep for a fixed time.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
+
+mod content;
+mod cut;
+mod full;
+mod kill;
+mod listing;
+mod live;
+mod names;
+mod no_ffmpeg;
+mod outage;
+mod same_name;
+mod samples;
+mod session;
+mod startup;
+mod support;
+mod workspace;

@@ -1,0 +1,73 @@
+//! Signing in and out, and who is kept out.
+
+use serde_json::Value;
+
+use crate::support::{Ftp, Instance, Web, camtrail};
+
+#[test]
+fn signing_out_locks_out() {
+    let instance = Instance::start();
+    let web = instance.person();
+    assert_eq!(web.get("/api/v1/session").json()["username"], "admin");
+    let reply = web.try_sign_in("admin", "wrong");
+    assert_eq!(reply.problem(401), "wrong user or password");
+    let cookie = Web::anonymous(instance.http()).try_sign_in("admin", crate::support::ADMIN_PASSWORD);
+    let cookie = cookie.header("set-cookie").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    assert_eq!(
+        web.request("DELETE", "/api/v1/session", &[("origin", "https://evil.example")], None).status,
+        403
+    );
+    assert_eq!(web.request("DELETE", "/api/v1/session", &[], None).status, 204);
+    web.get("/api/v1/events").problem(401);
+}
+
+#[test]
+fn anonymous_answers_never_look_like_success() {
+    const PUBLIC: [&str; 3] = ["/healthz", "/readyz", "/api/v1/media/{id}/{file}"];
+    let instance = Instance::start();
+    let web = Web::anonymous(instance.http());
+    let document = web.get("/openapi.json").json();
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 6);
+    for path in paths.keys().filter(|path| !PUBLIC.contains(&path.as_str())) {
+        web.get(&path.replace("{id}", "x")).problem(401);
+    }
+}
+
+#[test]
+fn wrong_passwords_slow_down_and_are_shown() {
+    let instance = Instance::start();
+    let web = instance.person();
+    for _ in 0..6 {
+        web.try_sign_in("anna", "wrong");
+    }
+    let reply = web.try_sign_in("anna", "wrong");
+    assert_eq!(reply.status, 429);
+    assert!(!reply.header("retry-after").is_empty());
+    assert_eq!(
+        web.try_sign_in("admin", crate::support::ADMIN_PASSWORD).status,
+        200,
+        "nobody else is locked out"
+    );
+    let refused = Ftp::login(instance.ftp(), "camera", "wrong").err().unwrap().to_string();
+    assert!(refused.contains("530"), "{refused}");
+    let troubles = web.get("/api/v1/status").json()["ftp"]["troubles"].clone();
+    assert_eq!(
+        (&troubles[0]["kind"], &troubles[0]["account"]),
+        (&Value::from("login"), &Value::from("camera"))
+    );
+    assert!(
+        !instance.log().contains("ftp-pass-1") && !instance.log().contains(crate::support::ADMIN_PASSWORD)
+    );
+}
+
+#[test]
+fn the_clients_document_is_the_programs() {
+    let printed = crate::support::run(camtrail().arg("openapi"));
+    let kept = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../web/openapi.json")).unwrap();
+    assert!(
+        printed.stdout == kept,
+        "web/openapi.json is stale: cargo run -p camtrail -- openapi > web/openapi.json; cd web && npm run generate"
+    );
+}
