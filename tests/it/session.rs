@@ -1,8 +1,10 @@
 //! Signing in and out, and who is kept out.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::support::{Ftp, Instance, Web, camtrail};
+use crate::support::{Ftp, Instance, Web, camtrail, still_with};
 
 #[test]
 fn signing_out_locks_out() {
@@ -70,4 +72,18 @@ fn the_clients_document_is_the_programs() {
         printed.stdout == kept,
         "web/openapi.json is stale: cargo run -p camtrail -- openapi > web/openapi.json; cd web && npm run generate"
     );
+}
+
+/// Signed out means at once: an open stream tells nothing more.
+#[test]
+fn a_live_stream_ends_with_its_session() {
+    let instance = Instance::start();
+    let (web, other) = (instance.person(), instance.person());
+    let live = web.live(None);
+    assert_eq!(live.next().event, "ready");
+    assert_eq!(web.request("DELETE", "/api/v1/session", &[], None).status, 204);
+    instance.camera().upload("/gate/snap/a.jpg", &still_with(1, 9_000));
+    other.settle();
+    assert_eq!(other.events("").len(), 1);
+    assert_eq!(live.next_within(Duration::from_secs(2)), None);
 }

@@ -7,7 +7,7 @@ use camtrail_model::{
     CameraName, Digest, Millis, ObjectBase, ObjectKey,
     ports::{CatalogError, Ledger, Shipment},
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use crate::{
     db::{Database, OpenError, from_sqlite},
@@ -71,15 +71,16 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn by_key(&self, key: &ObjectKey) -> Result<Option<Shipment>, CatalogError> {
+    async fn by_key(&self, key: &ObjectKey) -> Result<Vec<Shipment>, CatalogError> {
         let (key, base) = (key.clone(), Arc::clone(&self.base));
         self.db
             .read(move |db| {
-                let sql = format!("SELECT {COLUMNS} FROM shipments WHERE object_key = ?1");
-                db.prepare_cached(&sql)
-                    .and_then(|mut s| s.query_row([key.as_str()], |row| shipment(&base, row)).optional())
-                    .map_err(from_sqlite)?
-                    .transpose()
+                let sql =
+                    format!("SELECT {COLUMNS} FROM shipments WHERE object_key = ?1 ORDER BY shipped_at");
+                let mut statement = db.prepare_cached(&sql).map_err(from_sqlite)?;
+                let rows =
+                    statement.query_map([key.as_str()], |row| shipment(&base, row)).map_err(from_sqlite)?;
+                rows.map(|row| row.map_err(from_sqlite)?).collect()
             })
             .await
     }
@@ -109,13 +110,12 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn forget(&self, key: &ObjectKey) -> Result<(), CatalogError> {
-        let key = key.clone();
+    async fn forget(&self, key: &ObjectKey, original_sha256: &Digest) -> Result<(), CatalogError> {
+        let (key, digest) = (key.clone(), original_sha256.to_string());
         self.db
             .write(move |db| {
-                db.execute("DELETE FROM shipments WHERE object_key = ?1", [key.as_str()])
-                    .map(|_| ())
-                    .map_err(from_sqlite)
+                let sql = "DELETE FROM shipments WHERE object_key = ?1 AND original_sha256 = ?2";
+                db.execute(sql, [key.as_str(), &digest]).map(|_| ()).map_err(from_sqlite)
             })
             .await
     }
@@ -152,7 +152,12 @@ mod tests {
         ledger.note(&shipment).await.unwrap();
         ledger.note(&shipment).await.unwrap();
         assert_eq!(ledger.shipments(&shipment.camera, "snap/x.jpg").await.unwrap(), vec![shipment.clone()]);
-        assert_eq!(ledger.by_key(&shipment.object_key).await.unwrap(), Some(shipment.clone()));
+        assert_eq!(ledger.by_key(&shipment.object_key).await.unwrap(), vec![shipment.clone()]);
+        let whole =
+            Shipment { original_sha256: Digest::of(b"whole"), shipped_at: Millis(11), ..shipment.clone() };
+        ledger.note(&whole).await.unwrap();
+        assert_eq!(ledger.by_key(&shipment.object_key).await.unwrap(), vec![shipment.clone(), whole.clone()]);
+        ledger.forget(&whole.object_key, &whole.original_sha256).await.unwrap();
         assert_eq!(ledger.shipments(&shipment.camera, "snap/y.jpg").await.unwrap(), vec![]);
         assert_eq!(ledger.forget_before(Millis(10)).await.unwrap(), 0);
         assert_eq!(ledger.forget_before(Millis(11)).await.unwrap(), 1);

@@ -18,8 +18,8 @@ use crate::ship::{Parts, ShipError};
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) key: ObjectKey,
-    /// Cut uploads of the same file whose bytes these begin with: they have gone, their events must, too.
-    pub(crate) superseded: Vec<ObjectKey>,
+    /// Cut uploads of the same file whose bytes these begin with, elsewhere: they must go now.
+    pub(crate) superseded: Vec<Shipment>,
 }
 
 /// An object that is ready to be put.
@@ -46,12 +46,8 @@ pub(crate) async fn shipped_before(
     complete: bool,
 ) -> Result<Option<ObjectKey>, ShipError> {
     for shipment in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
-        if shipment.original_sha256 != entry.sha256 || (complete && !shipment.complete) {
-            continue;
-        }
-        if let Some(object) = parts.store.head(shipment.object_key.as_str()).await?
-            && ObjectMetadata::from_map(&object.metadata)
-                .is_ok_and(|m| m.original_sha256 == Some(entry.sha256))
+        if shipment.original_sha256 == entry.sha256
+            && there(parts, &shipment.object_key).await?.is_some_and(|there| there.is(entry, complete))
         {
             return Ok(Some(shipment.object_key));
         }
@@ -59,23 +55,47 @@ pub(crate) async fn shipped_before(
     Ok(None)
 }
 
-/// Puts the parcel under the first key that is free, or ours, or a cut upload's that it completes.
+/// Puts the parcel under the first key that is free, or ours, or a cut upload's that it completes. Any step may
+/// have been taken before by a try that failed or died.
 pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, ShipError> {
-    let cut = cut_ones(parts, parcel).await?;
+    let cut = cut_ones(parts, parcel.entry).await?;
     let map = parcel.metadata.to_map();
     for key in candidates(&parcel.wanted, &parcel.entry.sha256) {
-        let when = if cut.contains(&key) { PutWhen::Always } else { PutWhen::Absent };
+        let when =
+            if cut.iter().any(|cut| cut.object_key == key) { PutWhen::Always } else { PutWhen::Absent };
         if when == PutWhen::Absent && is_anothers(parts, &key, parcel.entry).await? {
             continue;
         }
         parts.ledger.note(&shipment(parcel, &key)).await?;
         if place(parts, parcel, &key, &map, when).await? {
-            let superseded = cut.into_iter().filter(|other| *other != key).collect();
+            let (here, superseded): (Vec<_>, Vec<_>) = cut.into_iter().partition(|cut| cut.object_key == key);
+            for overwritten in here.iter().filter(|cut| cut.original_sha256 != parcel.entry.sha256) {
+                parts.ledger.forget(&key, &overwritten.original_sha256).await?;
+            }
             return Ok(Placed { key, superseded });
         }
-        parts.ledger.forget(&key).await?;
+        parts.ledger.forget(&key, &parcel.entry.sha256).await?;
     }
     Err(ShipError::NoKey { key: parcel.wanted.to_string() })
+}
+
+/// What the store tells of an object.
+struct There {
+    original_sha256: Option<Digest>,
+    complete: bool,
+}
+
+impl There {
+    /// The same upload, and not less known to be whole.
+    fn is(&self, entry: &SpoolEntry, complete: bool) -> bool {
+        self.original_sha256 == Some(entry.sha256) && (self.complete || !complete)
+    }
+}
+
+async fn there(parts: &Parts, key: &ObjectKey) -> Result<Option<There>, ShipError> {
+    let object = parts.store.head(key.as_str()).await?;
+    let metadata = object.and_then(|object| ObjectMetadata::from_map(&object.metadata).ok());
+    Ok(metadata.map(|m| There { original_sha256: m.original_sha256, complete: m.complete }))
 }
 
 fn shipment(parcel: &Parcel<'_>, key: &ObjectKey) -> Shipment {
@@ -93,7 +113,7 @@ fn shipment(parcel: &Parcel<'_>, key: &ObjectKey) -> Shipment {
 /// Whether the ledger knows the key as another upload's.
 async fn is_anothers(parts: &Parts, key: &ObjectKey, entry: &SpoolEntry) -> Result<bool, ShipError> {
     let known = parts.ledger.by_key(key).await?;
-    Ok(known.is_some_and(|shipment| shipment.original_sha256 != entry.sha256))
+    Ok(known.iter().any(|shipment| shipment.original_sha256 != entry.sha256))
 }
 
 /// `false`: the key holds other bytes than ours.
@@ -104,20 +124,24 @@ async fn place(
     map: &BTreeMap<String, String>,
     when: PutWhen,
 ) -> Result<bool, ShipError> {
-    match parts.store.put_file(key.as_str(), parcel.file, Some(map), when).await? {
-        PutOutcome::Stored => Ok(true),
-        PutOutcome::Exists => {
-            let object = parts.store.head(key.as_str()).await?;
-            let theirs = object.and_then(|object| ObjectMetadata::from_map(&object.metadata).ok());
-            Ok(theirs.is_some_and(|metadata| metadata.original_sha256 == Some(parcel.entry.sha256)))
-        }
+    let put = async |when| parts.store.put_file(key.as_str(), parcel.file, Some(map), when).await;
+    if put(when).await? == PutOutcome::Stored {
+        return Ok(true);
     }
+    let Some(there) = there(parts, key).await? else { return Ok(false) };
+    if there.is(parcel.entry, parcel.metadata.complete) {
+        return Ok(true);
+    }
+    if there.is(parcel.entry, false) {
+        // The same bytes, taken for cut: now they are known to be whole.
+        return Ok(put(PutWhen::Always).await? == PutOutcome::Stored);
+    }
+    Ok(false)
 }
 
 /// Shipped cut uploads of this name whose bytes are the first bytes of this one (or all of them, if only this one
 /// is known to be whole).
-async fn cut_ones(parts: &Parts, parcel: &Parcel<'_>) -> Result<Vec<ObjectKey>, ShipError> {
-    let entry = parcel.entry;
+pub(crate) async fn cut_ones(parts: &Parts, entry: &SpoolEntry) -> Result<Vec<Shipment>, ShipError> {
     let shipments = parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await?;
     let shorter: Vec<Shipment> =
         shipments.into_iter().filter(|cut| !cut.complete && cut.original_size <= entry.size).collect();
@@ -126,13 +150,13 @@ async fn cut_ones(parts: &Parts, parcel: &Parcel<'_>) -> Result<Vec<ObjectKey>, 
     }
     let path = parts.spool.data_path(&entry.id);
     let found = tokio::task::spawn_blocking(move || {
-        shorter
-            .into_iter()
-            .filter_map(|cut| match digest_of_start(&path, cut.original_size) {
-                Ok(digest) => (digest == cut.original_sha256).then_some(Ok(cut.object_key)),
-                Err(error) => Some(Err(error)),
-            })
-            .collect::<Result<Vec<_>, _>>()
+        let mut found = Vec::new();
+        for cut in shorter {
+            if digest_of_start(&path, cut.original_size)? == cut.original_sha256 {
+                found.push(cut);
+            }
+        }
+        Ok::<_, std::io::Error>(found)
     });
     Ok(found.await.map_err(std::io::Error::other)??)
 }

@@ -8,7 +8,7 @@ use camtrail_model::{
     ObjectBase, ObjectKey, ObjectMetadata, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaError, MediaTool,
-        ObjectStore, StoreError, TestUpload,
+        ObjectStore, Shipment, StoreError, TestUpload,
     },
 };
 use camtrail_spool::{Spool, SpoolEntry, SpoolError};
@@ -121,6 +121,16 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
     if let Some(key) = place::shipped_before(parts, entry, complete).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
         parts.sink.object_changed(&key).await?;
+        // An earlier try may have failed on the way: its cut ones must go all the same.
+        if complete {
+            for cut in place::cut_ones(parts, entry).await? {
+                if cut.object_key != key {
+                    remove_superseded(parts, &cut).await?;
+                } else if cut.original_sha256 != entry.sha256 {
+                    parts.ledger.forget(&key, &cut.original_sha256).await?;
+                }
+            }
+        }
         return Ok(Shipped::Event(Box::new(Stored {
             key,
             sha256: None,
@@ -154,8 +164,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
     let parcel = Parcel { entry, wanted, file: &object.source.path, metadata: &metadata };
     let placed = place::put(parts, &parcel).await?;
     parts.sink.object_changed(&placed.key).await?;
-    for old in &placed.superseded {
-        remove_superseded(parts, old).await?;
+    for cut in &placed.superseded {
+        remove_superseded(parts, cut).await?;
     }
     let wants_playable = wants_remux && !object.remuxed;
     Ok(Shipped::Event(Box::new(Stored {
@@ -263,13 +273,14 @@ async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
 
 /// A cut upload whose whole one is stored and recorded: its object, what was derived of it, its event, its line
 /// in the ledger; in this order, so that a crash in between is repaired by the next try.
-async fn remove_superseded(parts: &Parts, old: &ObjectKey) -> Result<(), ShipError> {
+async fn remove_superseded(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
+    let old = &cut.object_key;
     parts.store.delete(old.as_str()).await?;
     for file in DerivedFiles::ALL {
         parts.store.delete(DerivedKey::new(old, file).as_str()).await?;
     }
     parts.sink.object_changed(old).await?;
-    parts.ledger.forget(old).await?;
+    parts.ledger.forget(old, &cut.original_sha256).await?;
     tracing::info!(key = %old, "a cut upload gave way to its whole one");
     Ok(())
 }

@@ -55,11 +55,13 @@ impl SpoolWriter {
                 continue;
             }
             let note = serde_json::to_vec(&start).map_err(io::Error::other)?;
-            std::fs::write(spool.path(&id, "open"), note)?;
-            match OpenOptions::new().write(true).create_new(true).open(spool.data_path(&id)) {
+            let made = std::fs::write(spool.path(&id, "open"), note)
+                .and_then(|()| OpenOptions::new().write(true).create_new(true).open(spool.data_path(&id)));
+            match made {
                 Ok(file) => break (id, file),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
+                    // A full disk makes the note and can't fill it.
                     let _ = remove_if_there(&spool.path(&id, "open"));
                     return Err(error.into());
                 }

@@ -144,6 +144,10 @@ impl Live {
             self.ready.push_back(reset);
             return Some(());
         }
+        // Signed out means at once, not at the next heartbeat.
+        if !changes.items.is_empty() {
+            self.still_signed_in().await?;
+        }
         for change in changes.items {
             self.seq = change.seq;
             let message = match &change.subject {

@@ -26,6 +26,16 @@ const WHOLE: &[u8] = b"\xFF\xD8\xFF\xE0 a whole still \xFF\xD9";
 struct Flaky {
     store: LocalStore,
     failures_left: AtomicU32,
+    failing_deletes_left: AtomicU32,
+}
+
+impl Flaky {
+    fn fails(count: &AtomicU32) -> Result<(), StoreError> {
+        match count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
+            Ok(_) => Err(StoreError::Unavailable("flaky".to_owned())),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -37,9 +47,7 @@ impl ObjectStore for Flaky {
         metadata: Option<&BTreeMap<String, String>>,
         when: PutWhen,
     ) -> Result<PutOutcome, StoreError> {
-        if self.failures_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
-            return Err(StoreError::Unavailable("flaky".to_owned()));
-        }
+        Self::fails(&self.failures_left)?;
         self.store.put_file(key, source, metadata, when).await
     }
     async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
@@ -52,6 +60,7 @@ impl ObjectStore for Flaky {
         self.store.get_bytes(key, max_bytes).await
     }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        Self::fails(&self.failing_deletes_left)?;
         self.store.delete(key).await
     }
 }
@@ -71,7 +80,11 @@ impl Bench {
         let base = ObjectBase::default();
         let (spool, _) = Spool::open(&dir.path().join("spool"), SpoolConfig { max_bytes: 1 << 20 }).unwrap();
         let store = LocalStore::open(&dir.path().join("store")).unwrap();
-        let store = Arc::new(Flaky { store, failures_left: AtomicU32::new(0) });
+        let store = Arc::new(Flaky {
+            store,
+            failures_left: AtomicU32::new(0),
+            failing_deletes_left: AtomicU32::new(0),
+        });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -175,6 +188,22 @@ async fn a_whole_upload_takes_the_place_of_its_cut_ones() {
     let told: Vec<_> =
         events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete, e.size)).collect();
     assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true, WHOLE.len() as u64)]);
+}
+
+/// A failure between the whole one's put and the cut ones' removal is made good by the next try.
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_a_cut_uploads_place_survives_failures_on_the_way() {
+    let bench = Bench::new();
+    for length in [12, 9, 6] {
+        bench.upload("snap/MDAlarm_20160830-155137.jpg", &WHOLE[..length], cut()).await;
+    }
+    assert_eq!(bench.settled().await.len(), 3);
+    bench.store.failures_left.store(1, Ordering::SeqCst);
+    bench.store.failing_deletes_left.store(2, Ordering::SeqCst);
+    bench.upload("snap/MDAlarm_20160830-155137.jpg", WHOLE, TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    let told: Vec<_> = events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete)).collect();
+    assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true)]);
 }
 
 /// The process died between the last byte and the commit of a format without an end mark: the same bytes again,

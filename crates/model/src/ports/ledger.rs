@@ -38,15 +38,15 @@ pub trait Ledger: Send + Sync {
         original_name: &str,
     ) -> Result<Vec<Shipment>, CatalogError>;
 
-    /// The shipment under a key.
-    async fn by_key(&self, key: &ObjectKey) -> Result<Option<Shipment>, CatalogError>;
+    /// All shipments to one key, oldest first: while a whole upload takes a cut one's place, there are two.
+    async fn by_key(&self, key: &ObjectKey) -> Result<Vec<Shipment>, CatalogError>;
 
     /// Notes a shipment *before* its object is put: a put that was cut off by a crash is recognised as our own
-    /// when it is tried again. Replaces what was noted for the key.
+    /// when it is tried again. Replaces what was noted of the same bytes for the key, and nothing else.
     async fn note(&self, shipment: &Shipment) -> Result<(), CatalogError>;
 
-    /// Forgets the shipment under a key.
-    async fn forget(&self, key: &ObjectKey) -> Result<(), CatalogError>;
+    /// Forgets one shipment.
+    async fn forget(&self, key: &ObjectKey, original_sha256: &Digest) -> Result<(), CatalogError>;
 
     /// Forgets what was shipped before `before`; returns how many.
     async fn forget_before(&self, before: Millis) -> Result<u64, CatalogError>;
