@@ -1,6 +1,6 @@
 //! Cut uploads: kept, marked, and replaced when the whole one comes.
 
-use crate::support::{Instance, by_original, program_stream, still_with, text};
+use crate::support::{CLIP, Instance, by_original, program_stream, sample, sha256, still_with, text, wait};
 
 #[test]
 fn a_cut_still_is_kept_and_gives_way_to_the_whole_one() {
@@ -23,6 +23,49 @@ fn a_cut_still_is_kept_and_gives_way_to_the_whole_one() {
         (Some(true), Some(60_000 + whole.len() as u64 - 60_000))
     );
     assert_eq!(text(&events[0], "name"), "MDAlarm_20160830-155137.jpg");
+}
+
+/// NEVER-19 and NEVER-20 together: a replay that is cut adds an event, and the next whole one takes it away.
+#[test]
+fn a_cut_replay_of_a_stored_still_goes_when_the_whole_one_comes_again() {
+    let instance = Instance::start();
+    let web = instance.person();
+    let whole = still_with(1, 100_000);
+    let path = "/gate/snap/MDAlarm_20160830-155137.jpg";
+    instance.camera().upload(path, &whole);
+    by_original(&web, &whole);
+    instance.camera().cut(&web, path, &whole[..60_000]);
+    by_original(&web, &whole[..60_000]);
+    instance.camera().upload(path, &whole);
+    web.settle();
+    let events = web.events("");
+    assert_eq!((events.len(), events[0]["complete"].as_bool()), (1, Some(true)), "{events:#?}");
+}
+
+/// NEVER-10: what was under way at a kill comes back, marked, and gives way to the whole one.
+#[test]
+fn half_a_clip_before_a_kill_is_kept() {
+    let mut instance = Instance::start();
+    let whole = sample(CLIP);
+    let path = "/gate/record/MDalarm_20160830_152954.mkv";
+    let under_way = instance.camera().half_way(path, &whole[..1_000_000]);
+    let spool = instance.data_dir().join("spool");
+    wait("half of the clip is on disk", || {
+        let files = std::fs::read_dir(&spool).unwrap().filter_map(|file| file.ok()?.metadata().ok());
+        files.map(|data| data.len()).max().filter(|size| *size > 500_000)
+    });
+    instance.kill();
+    drop(under_way);
+    instance.restart();
+    let web = instance.person();
+    web.settle();
+    let events = web.events("");
+    assert_eq!((events.len(), events[0]["complete"].as_bool()), (1, Some(false)), "{events:#?}");
+    instance.camera().upload(path, &whole);
+    web.settle();
+    let events = web.events("");
+    assert_eq!((events.len(), events[0]["complete"].as_bool()), (1, Some(true)), "{events:#?}");
+    assert_eq!(text(&events[0], "original_sha256"), sha256(&whole));
 }
 
 /// A format without an end mark: only a camera that waits for its `226` says that this was all.

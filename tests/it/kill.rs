@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::support::{
-    FTP_PASSWORD, Ftp, Instance, Options, mp4_with, program_stream, program_stream_with, sha256, still_with,
-    text,
+    CLIP, FTP_PASSWORD, Ftp, Instance, Options, mp4_with, program_stream, program_stream_with, sample,
+    sha256, still_with, text,
 };
 
 const CONNECTIONS: usize = 8;
@@ -48,6 +48,10 @@ fn files(count: usize) -> Vec<File> {
                 format!("/cam{camera}/record/MDalarm_{}.{extension}", time.replace("{}", "_"))
             };
             match n % 10 {
+                // Large enough to be cut in the middle by a kill.
+                _ if n % 40 == 7 => {
+                    File { path: record("mkv"), bytes: program_stream_with(&sample(CLIP), seed) }
+                }
                 0 => File { path: record("mkv"), bytes: program_stream_with(program_stream(), seed) },
                 1 => File { path: record("mp4"), bytes: mp4_with(seed, 300_000) },
                 _ => File {
@@ -142,5 +146,10 @@ fn kill_nine_loses_doubles_and_displaces_nothing() {
         listed.len()
     );
     assert!(lost.is_empty() && doubled.is_empty() && wrong.is_empty(), "{lost:?} {doubled:?} {wrong:#?}");
+    let posterless = events.iter().filter(|event| event["poster_url"].is_null()).count();
+    assert_eq!(posterless, 0, "every event has its poster in the end");
+    let left: Vec<_> =
+        fs::read_dir(instance.data_dir().join("spool")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
     assert!(listed.is_empty(), "cut uploads were left beside their whole ones: {listed:#?}");
 }

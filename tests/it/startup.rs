@@ -59,7 +59,10 @@ fn occupied_ports_and_data_dirs_are_exit_code_1() {
     let file = dir.path().join("file");
     fs::write(&file, b"").unwrap();
     let (code, said) = start(&file.join("data"), "CAMTRAIL__RETENTION__DAYS", "30");
-    assert!(code == 1 && said.contains("can't be written"), "{said}");
+    assert!(
+        code == 1 && said.contains("can't be written") && said.contains("is a file, not a folder"),
+        "{said}"
+    );
 }
 
 /// Ends its process, whatever the test does.

@@ -34,6 +34,10 @@ pub fn create_dirs(dir: &Path) -> io::Result<()> {
         match fs::create_dir(new) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && new.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let what = format!("{} is a file, not a folder", new.display());
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+            }
             Err(error) => return Err(error),
         }
         let parent = new.parent().filter(|parent| !parent.as_os_str().is_empty());

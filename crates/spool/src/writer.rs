@@ -4,6 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     sync::atomic::Ordering,
+    time::{Duration, Instant},
 };
 
 use camtrail_model::{Digest, Millis};
@@ -13,6 +14,8 @@ use crate::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, re
 
 /// Bytes are handed to the disk in pieces of this size: one hop off the async threads for each.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// And after so long whatever came: a slow camera's half clip must survive the process, too.
+const BUFFER_AGE: Duration = Duration::from_millis(500);
 
 /// Takes the bytes of one upload. Dropped without [`Self::commit`], it leaves nothing behind.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub struct SpoolWriter {
     /// `None` only while a blocking task has it.
     disk: Option<Disk>,
     buffer: Vec<u8>,
+    flushed_at: Instant,
     reserved: u64,
     finished: bool,
 }
@@ -68,7 +72,16 @@ impl SpoolWriter {
             }
         };
         let disk = Disk { file, hasher: sha2::Sha256::new(), written: 0 };
-        Ok(Self { spool, id, start, disk: Some(disk), buffer: Vec::new(), reserved: 0, finished: false })
+        Ok(Self {
+            spool,
+            id,
+            start,
+            disk: Some(disk),
+            buffer: Vec::new(),
+            flushed_at: Instant::now(),
+            reserved: 0,
+            finished: false,
+        })
     }
 
     /// How many bytes came so far.
@@ -86,7 +99,7 @@ impl SpoolWriter {
         self.spool.reserve(bytes.len() as u64)?;
         self.reserved += bytes.len() as u64;
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER_BYTES {
+        if self.buffer.len() >= BUFFER_BYTES || self.flushed_at.elapsed() >= BUFFER_AGE {
             self.flush().await?;
         }
         Ok(())
@@ -101,7 +114,7 @@ impl SpoolWriter {
             (disk, buffer, outcome)
         })
         .await?;
-        (self.disk, self.buffer) = (Some(disk), buffer);
+        (self.disk, self.buffer, self.flushed_at) = (Some(disk), buffer, Instant::now());
         outcome.map_err(SpoolError::from)
     }
 
