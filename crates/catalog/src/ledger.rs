@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use camtrail_model::{
     CameraName, Digest, Millis, ObjectBase, ObjectKey,
-    ports::{CatalogError, Ledger, Shipment},
+    ports::{CatalogError, Ladder, Ledger, Shipment},
 };
 use rusqlite::{Row, params};
 
@@ -29,12 +29,14 @@ impl SqliteLedger {
 }
 
 const COLUMNS: &str =
-    "object_key, camera, original_name, original_sha256, original_size, complete, shipped_at";
+    "object_key, camera, original_name, original_sha256, original_size, complete, shipped_at, ladder";
 
 /// The outer error is SQLite's; the inner one says that the row can't be read.
 fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipment, CatalogError>> {
     let (key, digest): (String, String) = (row.get(0)?, row.get(3)?);
-    let (Ok(object_key), Some(original_sha256)) = (ObjectKey::parse(base, &key), Digest::parse(&digest))
+    let ladder: String = row.get(7)?;
+    let (Ok(object_key), Some(original_sha256), Some(ladder)) =
+        (ObjectKey::parse(base, &key), Digest::parse(&digest), Ladder::parse(&ladder))
     else {
         return Ok(Err(CatalogError::Corrupt(format!("shipment {key:?}"))));
     };
@@ -46,6 +48,7 @@ fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipmen
         complete: row.get(5)?,
         object_key,
         shipped_at: Millis(row.get(6)?),
+        ladder,
     }))
 }
 
@@ -91,7 +94,7 @@ impl Ledger for SqliteLedger {
             .write(move |db| {
                 db.prepare_cached(
                     "INSERT OR REPLACE INTO shipments (object_key, camera, original_name, original_sha256, \
-                     original_size, complete, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     original_size, complete, shipped_at, ladder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )
                 .and_then(|mut statement| {
                     statement.execute(params![
@@ -102,6 +105,7 @@ impl Ledger for SqliteLedger {
                         shipment.original_size as i64,
                         shipment.complete,
                         shipment.shipped_at.0,
+                        shipment.ladder.to_text(),
                     ])
                 })
                 .map(|_| ())
@@ -148,6 +152,7 @@ mod tests {
             complete: true,
             object_key: record.object_key.clone(),
             shipped_at: Millis(10),
+            ladder: Ladder::of_reader(&[7; 9_000][..]).unwrap(),
         };
         ledger.note(&shipment).await.unwrap();
         ledger.note(&shipment).await.unwrap();

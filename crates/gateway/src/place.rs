@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use camtrail_model::{
     Digest, ObjectKey, ObjectMetadata,
-    ports::{PutOutcome, PutWhen, Shipment},
+    ports::{Ladder, PutOutcome, PutWhen, Shipment},
 };
 use camtrail_spool::SpoolEntry;
 
@@ -60,13 +60,14 @@ pub(crate) async fn shipped_before(
 pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, ShipError> {
     let cut = cut_ones(parts, parcel.entry).await?;
     let map = parcel.metadata.to_map();
+    let ladder = ladder(parts, parcel.entry).await?;
     for key in candidates(&parcel.wanted, &parcel.entry.sha256) {
         let when =
             if cut.iter().any(|cut| cut.object_key == key) { PutWhen::Always } else { PutWhen::Absent };
         if when == PutWhen::Absent && is_anothers(parts, &key, parcel.entry).await? {
             continue;
         }
-        parts.ledger.note(&shipment(parcel, &key)).await?;
+        parts.ledger.note(&shipment(parcel, &key, &ladder)).await?;
         if place(parts, parcel, &key, &map, when).await? {
             let (here, superseded): (Vec<_>, Vec<_>) = cut.into_iter().partition(|cut| cut.object_key == key);
             for overwritten in here.iter().filter(|cut| cut.original_sha256 != parcel.entry.sha256) {
@@ -77,6 +78,36 @@ pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, Sh
         parts.ledger.forget(&key, &parcel.entry.sha256).await?;
     }
     Err(ShipError::NoKey { key: parcel.wanted.to_string() })
+}
+
+async fn ladder(parts: &Parts, entry: &SpoolEntry) -> Result<Ladder, ShipError> {
+    let path = parts.spool.data_path(&entry.id);
+    let read = tokio::task::spawn_blocking(move || Ladder::of_reader(std::fs::File::open(path)?));
+    Ok(read.await.map_err(std::io::Error::other)??)
+}
+
+/// Whether a cut upload, of which its camera was never told `226`, is the beginning of what was stored whole under
+/// its name before anybody noticed the cut (a stalled connection, while the camera had long sent again). The whole
+/// one may have been remuxed, so its ladder is asked: more than half of the cut one's bytes are compared.
+pub(crate) async fn is_stored_whole(
+    parts: &Parts,
+    entry: &SpoolEntry,
+) -> Result<Option<ObjectKey>, ShipError> {
+    for whole in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
+        let Some((length, digest)) = whole.ladder.longest_within(entry.size) else { continue };
+        if !whole.complete
+            || whole.original_size < entry.size
+            || there(parts, &whole.object_key).await?.is_none()
+        {
+            continue;
+        }
+        let path = parts.spool.data_path(&entry.id);
+        let read = tokio::task::spawn_blocking(move || digest_of_start(&path, length));
+        if read.await.map_err(std::io::Error::other)?? == digest {
+            return Ok(Some(whole.object_key));
+        }
+    }
+    Ok(None)
 }
 
 /// What the store tells of an object.
@@ -98,7 +129,7 @@ async fn there(parts: &Parts, key: &ObjectKey) -> Result<Option<There>, ShipErro
     Ok(metadata.map(|m| There { original_sha256: m.original_sha256, complete: m.complete }))
 }
 
-fn shipment(parcel: &Parcel<'_>, key: &ObjectKey) -> Shipment {
+fn shipment(parcel: &Parcel<'_>, key: &ObjectKey, ladder: &Ladder) -> Shipment {
     Shipment {
         camera: parcel.entry.start.camera.clone(),
         original_name: parcel.entry.original_name(),
@@ -107,6 +138,7 @@ fn shipment(parcel: &Parcel<'_>, key: &ObjectKey) -> Shipment {
         complete: parcel.metadata.complete,
         object_key: key.clone(),
         shipped_at: parcel.metadata.stored_at,
+        ladder: ladder.clone(),
     }
 }
 

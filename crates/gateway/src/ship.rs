@@ -11,7 +11,7 @@ use camtrail_model::{
         ObjectStore, Shipment, StoreError, TestUpload,
     },
 };
-use camtrail_spool::{Spool, SpoolEntry, SpoolError};
+use camtrail_spool::{Spool, SpoolEntry, SpoolError, TransferEnd};
 
 use crate::{
     place::{self, Parcel},
@@ -88,7 +88,7 @@ pub(crate) enum ShipError {
 /// What became of an upload.
 #[derive(Debug)]
 pub(crate) enum Shipped {
-    /// It is no event; it was noted.
+    /// It is no event of its own; that was noted.
     Noted,
     /// It is in the store and the catalog; derived media are still to come.
     Event(Box<Stored>),
@@ -138,6 +138,14 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
             source: data,
             wants_playable: false,
         })));
+    }
+    if !complete
+        && entry.transfer != TransferEnd::Complete
+        && let Some(key) = place::is_stored_whole(parts, entry).await?
+    {
+        let upload = entry.original_name();
+        tracing::info!(%key, upload, size_bytes = entry.size, "a cut upload of what is stored whole: nothing new");
+        return Ok(Shipped::Noted);
     }
     let time = names::capture_time(&reading, parts.zones.of(&entry.start.camera), entry.received_at);
     let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());

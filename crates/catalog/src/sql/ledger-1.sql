@@ -7,6 +7,8 @@ CREATE TABLE shipments (
   original_size    INTEGER NOT NULL,
   complete         INTEGER NOT NULL,
   shipped_at       INTEGER NOT NULL,
+  -- digests of the first 4 kiB, 8 kiB, 16 kiB, …
+  ladder           TEXT    NOT NULL,
   PRIMARY KEY (object_key, original_sha256)
 ) WITHOUT ROWID;
 CREATE INDEX shipments_by_name ON shipments (camera, original_name, shipped_at);

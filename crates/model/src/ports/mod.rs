@@ -12,7 +12,7 @@ mod store;
 pub use accounts::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
-pub use ledger::{Ledger, Shipment};
+pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
 pub use sink::{ArrivalError, ArrivalSink};
 pub use store::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
