@@ -41,3 +41,15 @@ fn a_client_that_was_away_over_a_restart_gets_what_it_missed_and_nothing_twice()
         missed.iter().map(|message| (message.event.as_str(), text(&message.data["event"], "name"))).collect();
     assert_eq!(told, [("new", "b.jpg"), ("changed", "b.jpg")], "{seen:#?}");
 }
+
+/// A place that this catalog never gave (another box's, a forged one): load afresh.
+#[test]
+fn an_unknown_place_is_told_to_load_afresh() {
+    let instance = Instance::start();
+    let web = instance.person();
+    let live = web.live(Some("123456789"));
+    assert_eq!(live.next().event, "ready");
+    assert_eq!(live.next().event, "reset");
+    let refused = web.request("GET", "/api/v1/live", &[("last-event-id", "yesterday")], None);
+    refused.problem(400);
+}

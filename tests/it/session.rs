@@ -87,3 +87,25 @@ fn a_live_stream_ends_with_its_session() {
     assert_eq!(other.events("").len(), 1);
     assert_eq!(live.next_within(Duration::from_secs(2)), None);
 }
+
+/// NEVER-29: what is kept on disk or told in the log opens nothing.
+#[test]
+fn no_secret_is_written_down() {
+    let mut instance = Instance::start();
+    let web = instance.person();
+    let token = web.cookie.clone().unwrap().split_once('=').unwrap().1.to_owned();
+    instance.camera().upload("/gate/snap/a.jpg", &still_with(1, 9_000));
+    web.settle();
+    instance.terminate();
+    let secrets = [token.as_str(), crate::support::ADMIN_PASSWORD, "ftp-pass-1"];
+    let mut read = 0;
+    for file in ["catalog.db", "catalog.db-wal", "ledger.db", "ledger.db-wal"] {
+        let Ok(bytes) = std::fs::read(instance.data_dir().join(file)) else { continue };
+        read += 1;
+        for secret in secrets {
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{file}");
+        }
+    }
+    assert!(read >= 2, "the databases are there");
+    assert!(secrets.iter().all(|secret| !instance.log().contains(secret)));
+}
