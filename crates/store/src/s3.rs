@@ -313,8 +313,7 @@ impl ObjectStore for S3Store {
         if let Some(disposition) = link.content_disposition {
             extra.push(("response-content-disposition", disposition));
         }
-        let valid_s = i64::try_from(link.valid.as_secs()).unwrap_or(i64::MAX / 2);
-        Ok(Some(links::sign(&self.place, &credential, key.as_ref(), &extra, link.now, valid_s)))
+        Ok(Some(links::sign(&self.place, &credential, key.as_ref(), &extra, link.now, link.valid)))
     }
 
     fn links_from(&self) -> Option<String> {

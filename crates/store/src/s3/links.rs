@@ -4,7 +4,7 @@
 //! Ours and not the library's for one reason: the signing time is rounded, so that the same object has the same
 //! link for minutes and a browser's cache of posters is worth something.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use camtrail_model::Millis;
 use data_encoding::HEXLOWER;
@@ -24,19 +24,20 @@ pub(super) struct Place {
     pub(super) region: String,
 }
 
-/// A link for `GET`, good for at least `valid_s` seconds from `now`; `extra` are response overrides, such as
-/// `response-content-type`.
+/// A link for `GET`, good until `valid` after `now`; `extra` are response overrides, such as `response-content-type`.
+/// The same for minutes, if the moment of its end is.
 pub(super) fn sign(
     place: &Place,
     credential: &AwsCredential,
     key: &str,
     extra: &[(&str, &str)],
     now: Millis,
-    valid_s: i64,
+    valid: Duration,
 ) -> String {
     let signed_s = now.0.div_euclid(1000).div_euclid(ROUNDED_TO_S) * ROUNDED_TO_S;
     let at = Timestamp::from_second(signed_s).unwrap_or(Timestamp::UNIX_EPOCH);
-    sign_at(place, credential, key, extra, at, valid_s + ROUNDED_TO_S)
+    let end_s = now.plus(valid.as_millis() as i64).0.div_euclid(1000);
+    sign_at(place, credential, key, extra, at, end_s - signed_s)
 }
 
 fn sign_at(
@@ -134,7 +135,10 @@ mod tests {
     #[test]
     fn a_link_stays_the_same_for_minutes() {
         let place = Place { bucket_url: "http://127.0.0.1:1/b".to_owned(), region: "r".to_owned() };
-        let at = |s: i64| sign(&place, &credential(), "a b+ü.mp4", &[], Millis(s * 1000), 900);
+        let at = |s: i64| {
+            let valid = Duration::from_secs((1_800 - s).unsigned_abs());
+            sign(&place, &credential(), "a b+ü.mp4", &[], Millis(s * 1000), valid)
+        };
         assert_eq!(at(600), at(899));
         assert_ne!(at(600), at(900));
         assert!(at(0).starts_with("http://127.0.0.1:1/b/a%20b%2B%C3%BC.mp4?"), "{}", at(0));
