@@ -8,6 +8,7 @@
 
 mod content;
 mod cut;
+mod faults;
 mod full;
 mod kill;
 mod listing;

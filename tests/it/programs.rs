@@ -3,7 +3,7 @@
 
 use std::{fs, thread};
 
-use crate::support::{Batch, FakeFtp, Program, Target, still_with};
+use crate::support::{Batch, FakeFtp, Program, Target, still_with, wait};
 
 /// What the server of [`FakeFtp`] does to uploads of these names, two in a call; who may believe in which.
 const CASES: [(&[&str], &[bool]); 8] = [
@@ -40,6 +40,27 @@ fn no_program_takes_for_stored_what_it_was_not_told() {
                         assert_eq!(believed, true_ones, "{program:?} {names:?}");
                     }
                 }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_slow_program_is_killed_in_the_middle() {
+    let scratch = tempfile::tempdir().unwrap();
+    let still = still_with(1, 600_000);
+    fs::write(scratch.path().join("stored.jpg"), &still).unwrap();
+    thread::scope(|scope| {
+        for program in Program::SLOW {
+            let dir = scratch.path();
+            scope.spawn(move || {
+                let (server, home) = (FakeFtp::start(), tempfile::tempdir().unwrap());
+                let target = Target { ftp: server.address(), home: home.path() };
+                let batch = Batch { dir, folder: "/gate/snap", names: vec!["stored.jpg"] };
+                assert!(program.cut(&target, &batch, 250_000, None), "{program:?} never got so far");
+                let received =
+                    wait("the server notices", || Some(server.received()).filter(|count| *count > 0));
+                assert!((16_384..600_000).contains(&received), "{program:?}: {received}");
             });
         }
     });

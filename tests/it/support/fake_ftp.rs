@@ -5,7 +5,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -18,6 +18,7 @@ const ENDS: [&str; 7] = ["stored", "refused", "full", "stopped", "broken", "lost
 pub(crate) struct FakeFtp {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
+    received: Arc<AtomicU64>,
     acceptor: Option<JoinHandle<()>>,
 }
 
@@ -27,17 +28,25 @@ impl FakeFtp {
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let received = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&received);
         let acceptor = thread::spawn(move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 if let Ok(stream) = stream {
-                    thread::spawn(move || Session::new(stream).and_then(Session::run));
+                    let counted = Arc::clone(&counted);
+                    thread::spawn(move || Session::new(stream, counted).and_then(Session::run));
                 }
             }
         });
-        Self { address, stop, acceptor: Some(acceptor) }
+        Self { address, stop, received, acceptor: Some(acceptor) }
+    }
+
+    /// How much it got of the last upload that ended.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -64,6 +73,7 @@ enum Data {
 struct Session {
     control: BufReader<TcpStream>,
     data: Option<Data>,
+    received: Arc<AtomicU64>,
 }
 
 fn broken_off(stream: &TcpStream) {
@@ -71,9 +81,9 @@ fn broken_off(stream: &TcpStream) {
 }
 
 impl Session {
-    fn new(stream: TcpStream) -> io::Result<Self> {
+    fn new(stream: TcpStream, received: Arc<AtomicU64>) -> io::Result<Self> {
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self { control: BufReader::new(stream), data: None })
+        Ok(Self { control: BufReader::new(stream), data: None, received })
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
@@ -151,7 +161,8 @@ impl Session {
             let mut begin = [0; 8_000];
             data.read_exact(&mut begin)?;
         } else {
-            io::copy(&mut data, &mut io::sink())?;
+            let count = io::copy(&mut data, &mut io::sink())?;
+            self.received.store(count, Ordering::Relaxed);
         }
         let control = self.control.get_mut();
         match end {

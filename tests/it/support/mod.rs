@@ -18,7 +18,7 @@ mod wait;
 mod web;
 mod wire;
 
-pub(crate) use clients::{curl, curl_active, ftplib, lftp, run, run_within};
+pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
 pub(crate) use dice::Dice;
 pub(crate) use events::{by_original, poster, text};
 pub(crate) use fake_ftp::FakeFtp;
@@ -29,10 +29,10 @@ pub(crate) use files::{
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
-pub(crate) use ports::{free_port, free_port_with};
+pub(crate) use ports::free_port;
 pub(crate) use programs::{Batch, Program, Target};
-pub(crate) use seaweed::{SeaweedFs, signed_request};
+pub(crate) use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};
 pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};
 pub(crate) use web::Web;
-pub(crate) use wire::{Framing, Head, Wire};
+use wire::{Framing, Head, Wire};

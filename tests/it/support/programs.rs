@@ -5,6 +5,7 @@
 //! resuming are off: what a camera sends again is the whole file.
 
 use std::{
+    fmt::Write,
     fs,
     net::SocketAddr,
     path::Path,
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{FTP_PASSWORD, run, run_within};
+use super::{FTP_PASSWORD, clients::run_within, run};
 
 /// How long one call of a program may take; then it is killed, as a camera's watchdog does.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(50);
@@ -129,10 +130,11 @@ impl Program {
                      set ftp:use-size no; set ftp:use-mdtm no; "
                 );
                 if slowly {
-                    script += &format!("set net:limit-rate 0:{SLOW_BYTES_A_SECOND}; ");
+                    let _ = write!(script, "set net:limit-rate 0:{SLOW_BYTES_A_SECOND}; ");
                 }
                 for (number, name) in batch.names.iter().enumerate() {
-                    script += &format!("put -O \"{}\" \"{name}\" && echo stored {number}; ", batch.folder);
+                    let _ =
+                        write!(script, "put -O \"{}\" \"{name}\" && echo stored {number}; ", batch.folder);
                 }
                 command.args(["-u", &format!("camera,{FTP_PASSWORD}"), "-e", &(script + "bye")]);
                 command.arg(format!("ftp://{}", to.ftp));

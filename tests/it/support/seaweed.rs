@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
 
-use super::{free_port_with, run};
+use super::{ports::free_port_with, run};
 
 pub(crate) const S3_KEY: &str = "camtrail-test-key";
 pub(crate) const S3_SECRET: &str = "camtrail-test-secret";

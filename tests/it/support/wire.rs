@@ -11,7 +11,7 @@ const BODY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// How often a waiting reader looks whether it still should.
 const TICK: Duration = Duration::from_millis(200);
 /// One message may take so long, or its connection is given up.
-const MESSAGE_LIMIT: Duration = Duration::from_secs(60);
+const MESSAGE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where a body ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
