@@ -8,6 +8,7 @@
 
 mod content;
 mod cut;
+mod faults;
 mod full;
 mod kill;
 mod listing;
@@ -15,9 +16,11 @@ mod live;
 mod names;
 mod no_ffmpeg;
 mod outage;
+mod programs;
 mod same_name;
 mod samples;
 mod session;
 mod startup;
+mod store_faults;
 mod support;
 mod workspace;

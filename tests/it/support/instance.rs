@@ -6,7 +6,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
@@ -34,8 +34,10 @@ fn binary() -> PathBuf {
 pub(crate) fn camtrail() -> Command {
     let mut command = Command::new(binary());
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CAMTRAIL") || name == "RUST_LOG" {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        let of_a_developer = text.starts_with("CAMTRAIL") || text.starts_with("AWS_") || text == "RUST_LOG";
+        if of_a_developer || text.to_ascii_lowercase().ends_with("_proxy") {
+            command.env_remove(&name);
         }
     }
     command
@@ -115,6 +117,13 @@ impl Instance {
 
     /// Starts on the same data dir (killing first, if need be) and waits until it is ready.
     pub(crate) fn restart(&mut self) {
+        if let Err(status) = self.try_restart() {
+            panic!("the program ended at its start with {status}:\n{}", self.log());
+        }
+    }
+
+    /// The same; the status of a program that ended at its start.
+    pub(crate) fn try_restart(&mut self) -> Result<(), ExitStatus> {
         self.kill();
         let announced = self.data_dir.join("run/addresses.json");
         // A killed process leaves its file behind.
@@ -131,13 +140,14 @@ impl Instance {
             .unwrap();
         let addresses = wait("the program is ready", || {
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the program ended at its start with {status}:\n{}", self.log());
+                return Some(Err(status));
             }
-            serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok()
-        });
+            serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok().map(Ok)
+        })?;
         let address = |name: &str| addresses[name].as_str().unwrap().parse().unwrap();
         (self.http, self.ftp) = (address("http"), address("ftp"));
         self.child = Some(child);
+        Ok(())
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
