@@ -110,7 +110,8 @@ fn campaign_loses_doubles_displaces_and_corrupts_nothing() {
     print!("{summary}");
     println!("duration       {} s, of which {} s uploads", began.elapsed().as_secs(), uploaded.as_secs());
     assert_eq!(tally.acknowledged(), files, "all is tried again until it is acknowledged");
-    assert!(verdict.is_good(), "CAMTRAIL_FAULTS_SEED={seed}\n{summary}{}", verdict.details());
+    let log = instance.log();
+    assert!(verdict.is_good(), "CAMTRAIL_FAULTS_SEED={seed}\n{summary}{}", verdict.details(&log));
     let left: Vec<_> =
         fs::read_dir(data_dir.join("spool")).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(left.is_empty(), "the spool holds what it doesn't count: {left:?}");
@@ -165,7 +166,7 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("doubled", verdict.doubled.len()),
         ("displaced", verdict.displaced.len()),
         ("corrupted", verdict.corrupted.len()),
-        ("no poster", verdict.posterless),
+        ("no poster", verdict.posterless.len()),
         ("tries", count(&tally.tries)),
         ("sent again", count(&tally.again)),
         ("cut", count(&tally.cuts)),

@@ -9,7 +9,7 @@ use std::{
 use crate::support::{Dice, FaultProxy, S3_KEY, S3_REGION, S3_SECRET, SeaweedFs};
 
 /// What a campaign uses unless `CAMTRAIL_FAULTS_STORE` says otherwise.
-const DEFAULT: &str = "local";
+const DEFAULT: &str = "s3";
 const BUCKET: &str = "security-alarms";
 
 pub(super) enum Store {

@@ -1,6 +1,9 @@
 //! What became of every upload: compared with the list of events and with the store's real objects.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
 use serde_json::Value;
 
@@ -19,15 +22,16 @@ pub(super) struct Verdict {
     pub(super) doubled: Vec<String>,
     pub(super) displaced: Vec<String>,
     pub(super) corrupted: Vec<String>,
-    /// Their pictures could not be stored; not wrong, but known.
-    pub(super) posterless: usize,
+    /// Their pictures could not be made or stored.
+    pub(super) posterless: Vec<String>,
 }
 
 impl Verdict {
     pub(super) fn of(plan: &[Shots], events: &[Value], store: &Store) -> Self {
         let keys: HashSet<String> = store.keys().into_iter().collect();
         let mut verdict = Self { stored: keys.len(), listed: events.len(), ..Self::default() };
-        verdict.posterless = events.iter().filter(|event| event["poster_url"].is_null()).count();
+        let posterless = events.iter().filter(|event| event["poster_url"].is_null());
+        verdict.posterless = posterless.map(|event| text(event, "object_key").to_owned()).collect();
         let mut listed: HashMap<(String, String), Vec<&Value>> = HashMap::new();
         for event in events {
             let content = (text(event, "camera_name").to_owned(), text(event, "original_sha256").to_owned());
@@ -86,20 +90,32 @@ impl Verdict {
     }
 
     pub(super) fn is_good(&self) -> bool {
-        [&self.lost, &self.doubled, &self.displaced, &self.corrupted].iter().all(|wrong| wrong.is_empty())
+        [&self.lost, &self.doubled, &self.displaced, &self.corrupted, &self.posterless]
+            .iter()
+            .all(|wrong| wrong.is_empty())
     }
 
-    /// The first few of each.
-    pub(super) fn details(&self) -> String {
+    /// The first few of each, and what the program's log says of them.
+    pub(super) fn details(&self, log: &str) -> String {
         const SHOWN: usize = 5;
-        [
+        let mut text = String::new();
+        for (what, all) in [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("displaced", &self.displaced),
             ("corrupted", &self.corrupted),
-        ]
-        .iter()
-        .flat_map(|(what, all)| all.iter().take(SHOWN).map(move |one| format!("{what}: {one}\n")))
-        .collect()
+            ("no poster", &self.posterless),
+        ] {
+            for one in all.iter().take(SHOWN) {
+                let _ = writeln!(text, "{what}: {one}");
+                let names = one.split(['"', '/', ' ', '\n']).filter(|word| word.starts_with("MDA"));
+                let names: HashSet<_> =
+                    names.chain(one.split('"').filter(|w| w.starts_with("MDa"))).collect();
+                for line in log.lines().filter(|line| names.iter().any(|name| line.contains(name))) {
+                    let _ = writeln!(text, "  {line}");
+                }
+            }
+        }
+        text
     }
 }
