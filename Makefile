@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill clean
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill fsync-order clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -68,6 +68,11 @@ kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	CAMTRAIL_KILL_UPLOADS=$${CAMTRAIL_KILL_UPLOADS:-2000} CAMTRAIL_KILLS=$${CAMTRAIL_KILLS:-30} \
 	  cargo test $(CARGO_FLAGS) -p camtrail-tests kill -- --nocapture
+
+fsync-order: setup-test web ## the order of fsyncs, renames and 226 in a trace of the real program: CAMTRAIL_FSYNC_UPLOADS
+	cargo build $(CARGO_FLAGS) --workspace --bins
+	CAMTRAIL_FSYNC_UPLOADS=$${CAMTRAIL_FSYNC_UPLOADS:-400} \
+	  cargo test $(CARGO_FLAGS) -p camtrail-tests fsync_order -- --nocapture
 
 clean: ## remove everything that was built
 	cargo clean

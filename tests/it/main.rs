@@ -8,6 +8,7 @@
 
 mod content;
 mod cut;
+mod fsync_order;
 mod full;
 mod kill;
 mod listing;

@@ -6,6 +6,7 @@ mod files;
 mod ftp;
 mod instance;
 mod live;
+mod strace;
 mod wait;
 mod web;
 
@@ -17,5 +18,6 @@ pub(crate) use files::{
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
+pub(crate) use strace::{Call, calls, strace};
 pub(crate) use wait::{LIMIT, wait};
 pub(crate) use web::Web;
