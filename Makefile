@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill fsync-order clean
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill fsync-order fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -73,6 +73,9 @@ fsync-order: setup-test web ## the order of fsyncs, renames and 226 in a trace o
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	CAMTRAIL_FSYNC_UPLOADS=$${CAMTRAIL_FSYNC_UPLOADS:-400} \
 	  cargo test $(CARGO_FLAGS) -p camtrail-tests fsync_order -- --nocapture
+
+fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
+	@scripts/fuzz names
 
 clean: ## remove everything that was built
 	cargo clean
