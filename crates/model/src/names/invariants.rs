@@ -181,7 +181,7 @@ fn hold_for_pair(one: (&[u8], &str), other: (&[u8], &str)) {
     if readable(one.0) == readable(other.0) {
         assert_eq!(one.0 == other.0, one.1 == other.1, "{one:?} and {other:?}");
     }
-    for max_bytes in [64, 230] {
+    for max_bytes in [64, 220] {
         let segments = [one.1, other.1].map(|name| key_segment(name, max_bytes));
         for segment in &segments {
             assert!(!segment.is_empty() && segment.len() <= max_bytes, "{segment:?} of {one:?}, {other:?}");
