@@ -9,6 +9,7 @@
 mod content;
 mod cut;
 mod faults;
+mod fsync_order;
 mod full;
 mod kill;
 mod listing;

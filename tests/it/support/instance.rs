@@ -32,7 +32,19 @@ fn binary() -> PathBuf {
 
 /// The program with a clean environment: what a test sets, and nothing of the developer's.
 pub(crate) fn camtrail() -> Command {
-    let mut command = Command::new(binary());
+    camtrail_under(&[])
+}
+
+/// The same, started by another program and its arguments (a tracer).
+fn camtrail_under(starter: &[String]) -> Command {
+    let mut command = match starter {
+        [] => Command::new(binary()),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary());
+            command
+        }
+    };
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let of_a_developer = text.starts_with("CAMTRAIL") || text.starts_with("AWS_") || text == "RUST_LOG";
@@ -58,6 +70,8 @@ pub(crate) struct Options<'a> {
     pub(crate) env: &'a [(&'a str, &'a str)],
     /// Another data dir than one in the scratch folder.
     pub(crate) data_dir: Option<PathBuf>,
+    /// A program with arguments that starts it, and becomes it: its process is the one that is killed.
+    pub(crate) starter: &'a [String],
 }
 
 /// A running program; killed when dropped, and its log shown if the test failed.
@@ -65,6 +79,7 @@ pub(crate) struct Instance {
     scratch: TempDir,
     data_dir: PathBuf,
     env: Vec<(String, String)>,
+    starter: Vec<String>,
     child: Option<Child>,
     http: SocketAddr,
     ftp: SocketAddr,
@@ -92,6 +107,7 @@ impl Instance {
             scratch,
             data_dir,
             env: options.env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            starter: options.starter.to_vec(),
             child: None,
             http: nowhere,
             ftp: nowhere,
@@ -129,7 +145,7 @@ impl Instance {
         // A killed process leaves its file behind.
         let _ = fs::remove_file(&announced);
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut child = camtrail()
+        let mut child = camtrail_under(&self.starter)
             .args(["serve", "--data-dir"])
             .arg(&self.data_dir)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
