@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
+mod bucket;
 mod content;
 mod cut;
 mod faults;

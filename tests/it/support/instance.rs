@@ -72,6 +72,8 @@ pub(crate) struct Options<'a> {
     pub(crate) data_dir: Option<PathBuf>,
     /// A program with arguments that starts it, and becomes it: its process is the one that is killed.
     pub(crate) starter: &'a [String],
+    /// `serve`, or the gateway alone.
+    pub(crate) gateway: bool,
 }
 
 /// A running program; killed when dropped, and its log shown if the test failed.
@@ -80,6 +82,7 @@ pub(crate) struct Instance {
     data_dir: PathBuf,
     env: Vec<(String, String)>,
     starter: Vec<String>,
+    command: &'static str,
     child: Option<Child>,
     http: SocketAddr,
     ftp: SocketAddr,
@@ -108,6 +111,7 @@ impl Instance {
             data_dir,
             env: options.env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             starter: options.starter.to_vec(),
+            command: if options.gateway { "gateway" } else { "serve" },
             child: None,
             http: nowhere,
             ftp: nowhere,
@@ -146,7 +150,7 @@ impl Instance {
         let _ = fs::remove_file(&announced);
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut child = camtrail_under(&self.starter)
-            .args(["serve", "--data-dir"])
+            .args([self.command, "--data-dir"])
             .arg(&self.data_dir)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(self.cwd())
@@ -161,7 +165,9 @@ impl Instance {
             serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok().map(Ok)
         })?;
         let address = |name: &str| addresses[name].as_str().unwrap().parse().unwrap();
-        (self.http, self.ftp) = (address("http"), address("ftp"));
+        self.ftp = address("ftp");
+        // A gateway has no API.
+        self.http = if self.command == "serve" { address("http") } else { self.http };
         self.child = Some(child);
         Ok(())
     }
