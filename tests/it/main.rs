@@ -9,6 +9,7 @@
 mod content;
 mod cut;
 mod full;
+mod ingest;
 mod kill;
 mod listing;
 mod live;

@@ -15,7 +15,9 @@ use camtrail_api::{
 use camtrail_arrival::Arrivals;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
-use camtrail_gateway::{Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
+use camtrail_gateway::{
+    Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
+};
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
     CameraZones, Millis,
@@ -235,6 +237,8 @@ impl Rooms {
         Ok(Api::new(ApiParts {
             catalog: Arc::new(self.catalog.clone()),
             accounts: Arc::new(self.catalog.clone()),
+            tokens: Arc::new(self.catalog.clone()),
+            intake: Arc::new(SpoolIntake::new(self.spool.clone(), self.clock.clone())),
             store: self.store.clone(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),

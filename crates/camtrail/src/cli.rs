@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// People who sign in.
     #[command(subcommand)]
     User(UserCommand),
-    /// Cameras' FTP accounts.
+    /// Cameras' FTP accounts and upload tokens.
     #[command(subcommand)]
     Camera(CameraCommand),
     /// Print the OpenAPI document of the REST API.
@@ -91,7 +91,21 @@ pub(crate) enum CameraCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// List cameras and FTP accounts.
+    /// Make a token for uploads by HTTP (PUT /ingest/NAME/…); it is printed once. Earlier ones stay good.
+    Token {
+        /// The camera's name, or * for any camera.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Make all tokens of a camera worthless, at once.
+    RevokeToken {
+        /// The camera's name, or *.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List cameras, FTP accounts and tokens.
     List(ConfigArgs),
 }
 

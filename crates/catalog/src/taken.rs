@@ -114,7 +114,7 @@ mod tests {
         let first = taken.taken_after(b"", 1).await.unwrap();
         assert_eq!(first, [(file.path.clone(), Millis(1))]);
         assert_eq!(taken.taken_after(&first[0].0, 9).await.unwrap(), [(other.path, Millis(2))]);
-        taken.forget_taken(&[file.path.clone()]).await.unwrap();
+        taken.forget_taken(std::slice::from_ref(&file.path)).await.unwrap();
         assert_eq!(taken.are_taken(&[file]).await.unwrap(), [false]);
     }
 }

@@ -39,7 +39,8 @@ impl CameraTokens for SqliteCatalog {
     async fn camera_tokens(&self) -> Result<Vec<CameraToken>, CatalogError> {
         self.db
             .read(|db| {
-                let sql = "SELECT token_sha256, camera, created_at FROM camera_tokens ORDER BY camera, created_at";
+                let sql =
+                    "SELECT token_sha256, camera, created_at FROM camera_tokens ORDER BY camera, created_at";
                 let mut statement = db.prepare(sql).map_err(from_sqlite)?;
                 statement
                     .query_map([], |row| {
@@ -77,7 +78,11 @@ mod tests {
     use super::*;
 
     fn token(byte: u8, camera: &str) -> CameraToken {
-        CameraToken { token_sha256: [byte; 32], camera: camera.to_owned(), created_at: Millis(i64::from(byte)) }
+        CameraToken {
+            token_sha256: [byte; 32],
+            camera: camera.to_owned(),
+            created_at: Millis(i64::from(byte)),
+        }
     }
 
     #[tokio::test]

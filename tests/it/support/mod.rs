@@ -18,4 +18,4 @@ pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
 pub(crate) use wait::{LIMIT, wait};
-pub(crate) use web::Web;
+pub(crate) use web::{Reply, Web};

@@ -154,7 +154,8 @@ pub fn capture_time_of_file(
     modified: Option<Millis>,
 ) -> CaptureTime {
     let plausible = |modified: &Millis| {
-        modified.0 - received.0 <= CLOCK_AHEAD_MAX_MS && !is_reset_clock(zone.to_datetime(modified.timestamp()))
+        modified.0 - received.0 <= CLOCK_AHEAD_MAX_MS
+            && !is_reset_clock(zone.to_datetime(modified.timestamp()))
     };
     let (nearest, nearest_source) = match modified.filter(plausible) {
         Some(modified) => (modified, TimeSource::File),

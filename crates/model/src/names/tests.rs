@@ -146,7 +146,10 @@ fn a_files_own_time_stands_in_for_the_arrival() {
     let (received, modified) = (Millis(1_700_000_000_000), Millis(1_472_596_194_000));
     let of = |name: &str, modified| capture_time_of_file(&path(name), &utc, received, modified);
     let nameless = of("clip.mp4", Some(modified));
-    assert_eq!((nameless.instant, nameless.source, nameless.clock_error_ms), (modified, TimeSource::File, None));
+    assert_eq!(
+        (nameless.instant, nameless.source, nameless.clock_error_ms),
+        (modified, TimeSource::File, None)
+    );
     let named = of("MDAlarm_20160801-000000.jpg", Some(modified));
     assert_eq!(named.source, TimeSource::Name, "a name goes before it");
     let clockless = of("22.49.40-22.49.47[M][0@0][0].mp4", Some(modified));
