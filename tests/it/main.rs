@@ -9,6 +9,7 @@
 mod content;
 mod cut;
 mod full;
+mod import;
 mod ingest;
 mod kill;
 mod listing;

@@ -16,7 +16,7 @@ use camtrail_arrival::Arrivals;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_gateway::{
-    Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
+    Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
 };
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
@@ -33,6 +33,7 @@ use tokio::{
 
 use crate::{
     config::Settings,
+    doors,
     first_start::{self, Given, Shown},
     web_files::Embedded,
 };
@@ -53,18 +54,22 @@ impl DataDir {
     pub(crate) fn catalog(&self) -> PathBuf {
         self.0.join("catalog.db")
     }
-    fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.0.join("ledger.db")
     }
     fn run(&self) -> PathBuf {
         self.0.join("run")
+    }
+    /// Where a running program takes files from other processes of this machine.
+    pub(crate) fn handover(&self) -> PathBuf {
+        self.run().join("handover.sock")
     }
     fn addresses(&self) -> PathBuf {
         self.run().join("addresses.json")
     }
 
     /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
-    fn claim(&self) -> anyhow::Result<File> {
+    pub(crate) fn claim(&self) -> anyhow::Result<File> {
         let place = self.0.display();
         camtrail_durable::create_dirs(&self.run()).with_context(|| {
             format!(
@@ -144,8 +149,8 @@ impl StatusSource for BoxStatus {
 }
 
 /// What the stages share.
-struct Rooms {
-    spool: Spool,
+pub(crate) struct Rooms {
+    pub(crate) spool: Spool,
     store: Arc<LocalStore>,
     catalog: SqliteCatalog,
     ledger: SqliteLedger,
@@ -157,7 +162,7 @@ struct Rooms {
 
 impl Rooms {
     /// Opens what is on disk and recovers what an earlier run left.
-    fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         let config = SpoolConfig { max_bytes: settings.spool_max_bytes };
         let (spool, recovery) = Spool::open(&dir.spool(), config).context("opening the spool")?;
         if recovery.entries > 0 {
@@ -183,7 +188,7 @@ impl Rooms {
         })
     }
 
-    fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
+    pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
         let arrivals = Arrivals::new(
             self.store.clone(),
             Arc::new(self.catalog.clone()),
@@ -206,6 +211,16 @@ impl Rooms {
                 poster: settings.poster,
             }),
         })
+    }
+
+    /// The way into the spool for all but FTP.
+    pub(crate) fn intake(&self) -> SpoolIntake {
+        SpoolIntake::new(self.spool.clone(), self.clock.clone())
+    }
+
+    /// Takes files from other processes of this machine.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk::new(self.intake(), Arc::new(self.ledger.clone()), self.store.clone())
     }
 
     fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
@@ -238,7 +253,7 @@ impl Rooms {
             catalog: Arc::new(self.catalog.clone()),
             accounts: Arc::new(self.catalog.clone()),
             tokens: Arc::new(self.catalog.clone()),
-            intake: Arc::new(SpoolIntake::new(self.spool.clone(), self.clock.clone())),
+            intake: Arc::new(self.intake()),
             store: self.store.clone(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
@@ -297,6 +312,7 @@ impl App {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve_http(http, api, stopped.clone()));
         tasks.spawn(ftp.run(until(stopped.clone())));
+        doors::open(&dir, &rooms, &mut tasks, &stopped)?;
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)
             .context("writing run/addresses.json")?;

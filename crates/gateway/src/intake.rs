@@ -3,11 +3,22 @@
 //! Same spool, same promises: what `finish` said Ok to is durable and ends in the store and the catalog once. FTP keeps
 //! a door of its own ([`crate::FtpStorage`]), because its listings, renames and restarts look into the spool.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use camtrail_model::ports::{Clock, Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
+use camtrail_model::{
+    CameraName, Digest, ObjectMetadata,
+    ports::{Clock, Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Ledger, ObjectStore, Receipt},
+};
 use camtrail_spool::{Spool, SpoolError, SpoolWriter, TransferEnd, UploadStart};
+
+/// Files that are safe on a disk already (watched folders, imports) take at most this share of the spool, so that
+/// cameras, which may have nowhere else to keep their clips, find room. One half.
+const GUESTS_SHARE: u64 = 2;
+/// And so many entries: uploads are shipped oldest first, and a live event must not wait behind a whole archive.
+const GUESTS_ENTRIES: u64 = 64;
+/// How often a guest looks whether there is room.
+const ROOM_POLL: Duration = Duration::from_millis(100);
 
 /// Puts uploads into the spool. Clones share it.
 #[derive(Clone)]
@@ -20,6 +31,21 @@ impl SpoolIntake {
     /// An intake of `spool`.
     pub fn new(spool: Spool, clock: Arc<dyn Clock>) -> Self {
         Self { spool, clock }
+    }
+
+    /// Whether a file of `size` bytes that can wait where it is should come now.
+    pub(crate) fn has_room_for_guest(&self, size: u64) -> bool {
+        let (usage, max_bytes) = (self.spool.usage(), self.spool.max_bytes());
+        let fits = usage.bytes.saturating_add(size) <= max_bytes / GUESTS_SHARE;
+        // What is larger than its share comes when nothing else is there.
+        usage.entries < GUESTS_ENTRIES && (fits || usage.bytes == 0)
+    }
+
+    /// Waits until [`Self::has_room_for_guest`].
+    pub(crate) async fn room_for_guest(&self, size: u64) {
+        while !self.has_room_for_guest(size) {
+            tokio::time::sleep(ROOM_POLL).await;
+        }
     }
 }
 
@@ -82,9 +108,35 @@ impl Incoming for SpoolIncoming {
     }
 }
 
+/// Digests of what was shipped under one name of one camera and is in the store still. What can't be asked is taken
+/// for absent: sent again, it is a replay and changes nothing.
+pub(crate) async fn stored_digests(
+    ledger: &dyn Ledger,
+    store: &dyn ObjectStore,
+    camera: &CameraName,
+    name: &str,
+) -> Vec<Digest> {
+    let shipments = match ledger.shipments(camera, name).await {
+        Ok(shipments) => shipments,
+        Err(error) => {
+            tracing::warn!(%camera, upload = name, %error, "the ledger can't tell what was shipped");
+            return Vec::new();
+        }
+    };
+    let mut there = Vec::new();
+    for shipment in shipments {
+        let Ok(Some(object)) = store.head(shipment.object_key.as_str()).await else { continue };
+        let metadata = ObjectMetadata::from_map(&object.metadata).ok();
+        if metadata.is_some_and(|metadata| metadata.original_sha256 == Some(shipment.original_sha256)) {
+            there.push(shipment.original_sha256);
+        }
+    }
+    there
+}
+
 #[cfg(test)]
 mod tests {
-    use camtrail_model::{CameraName, ports::SystemClock};
+    use camtrail_model::ports::SystemClock;
     use camtrail_spool::SpoolConfig;
 
     use super::*;
@@ -120,5 +172,17 @@ mod tests {
         drop((full, large));
         assert_eq!((spool.usage().entries, spool.usage().bytes), (2, 610));
         assert_eq!(spool.entries()[1].transfer, TransferEnd::Cut("gone".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn guests_leave_room_for_cameras() {
+        let dir = tempfile::tempdir().unwrap();
+        let (spool, _) = Spool::open(dir.path(), SpoolConfig { max_bytes: 1_000 }).unwrap();
+        let intake = SpoolIntake::new(spool.clone(), Arc::new(SystemClock));
+        assert!(intake.has_room_for_guest(900), "alone, a large one may come");
+        let mut upload = intake.begin(delivery()).await.unwrap();
+        upload.write(&[1; 300]).await.unwrap();
+        upload.finish(DeliveryEnd::Complete).await.unwrap();
+        assert!(intake.has_room_for_guest(200) && !intake.has_room_for_guest(201));
     }
 }
