@@ -22,4 +22,5 @@ mod samples;
 mod session;
 mod startup;
 mod support;
+mod watch;
 mod workspace;

@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::security::Credentials;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status,
-    StatusSource,
+    StatusSource, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 

@@ -44,6 +44,8 @@ pub struct Status {
     pub media: MediaStatus,
     /// The FTP gateway.
     pub ftp: FtpStatus,
+    /// Watched folders.
+    pub watches: Vec<WatchedFolder>,
     /// What waits to be stored.
     pub spool: SpoolStatus,
     /// The server's clock, RFC 3339.
@@ -87,6 +89,27 @@ pub struct FtpTrouble {
     pub last_at: String,
     /// What happened and what to do, for a person.
     pub advice: String,
+}
+
+/// A folder from which files are taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WatchedFolder {
+    /// Where it is.
+    #[schema(example = "/srv/ftp")]
+    pub path: String,
+    /// Whose its files are; `*`: the first folder says.
+    #[schema(example = "*")]
+    pub camera: String,
+    /// Whether files stay there.
+    pub keep: bool,
+    /// Files taken since the start.
+    pub taken: u64,
+    /// Files that were found and are not taken yet.
+    pub waiting: u64,
+    /// When it was last looked through, RFC 3339; null: not yet.
+    pub scanned_at: Option<String>,
+    /// What is wrong and what to do, for a person; null: nothing.
+    pub problem: Option<String>,
 }
 
 /// What waits to be stored.

@@ -35,6 +35,7 @@ impl StatusSource for Fixed {
             version: "test".to_owned(),
             media: MediaStatus { available: true, problem: None },
             ftp: FtpStatus { address: "127.0.0.1:21".to_owned(), troubles: Vec::new() },
+            watches: Vec::new(),
             spool: SpoolStatus::default(),
             now: String::new(),
         }

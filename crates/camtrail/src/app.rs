@@ -33,7 +33,7 @@ use tokio::{
 
 use crate::{
     config::Settings,
-    doors,
+    doors::{self, Watches},
     first_start::{self, Given, Shown},
     web_files::Embedded,
 };
@@ -59,6 +59,9 @@ impl DataDir {
     }
     fn run(&self) -> PathBuf {
         self.0.join("run")
+    }
+    pub(crate) fn taken(&self) -> PathBuf {
+        self.0.join("taken.db")
     }
     /// Where a running program takes files from other processes of this machine.
     pub(crate) fn handover(&self) -> PathBuf {
@@ -109,6 +112,7 @@ pub(crate) struct App {
 
 /// Tells the API how the box is doing.
 struct BoxStatus {
+    watches: Watches,
     spool: Spool,
     spool_max_bytes: u64,
     shipper: Arc<Mutex<ShipperStatus>>,
@@ -142,6 +146,7 @@ impl StatusSource for BoxStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             media: MediaStatus { available: problem.is_none(), problem },
             ftp: FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() },
+            watches: self.watches.status(),
             spool,
             now: utc(SystemClock.now()),
         }
@@ -300,7 +305,11 @@ impl App {
         let ftp = rooms.ftp_server(&settings, storage)?;
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
         let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
+        let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
         let status = BoxStatus {
+            watches,
             spool: rooms.spool.clone(),
             spool_max_bytes: settings.spool_max_bytes,
             shipper: shipper.status(),
@@ -309,10 +318,8 @@ impl App {
             diagnosis,
         };
         let api = rooms.api(&settings, status, stopped.clone()).await?;
-        let mut tasks = JoinSet::new();
         tasks.spawn(serve_http(http, api, stopped.clone()));
         tasks.spawn(ftp.run(until(stopped.clone())));
-        doors::open(&dir, &rooms, &mut tasks, &stopped)?;
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)
             .context("writing run/addresses.json")?;

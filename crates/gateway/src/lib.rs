@@ -17,6 +17,7 @@ mod shipper;
 mod tree;
 mod verdict;
 mod view;
+mod watch;
 
 pub use diagnosis::{Diagnosis, Trouble, TroubleKind};
 pub use ftp_login::{CameraAccount, FtpLogin};
@@ -27,3 +28,4 @@ pub use intake::SpoolIntake;
 pub use ship::{CameraBook, Parts, ShipConfig};
 pub use shipper::{Shipper, ShipperStatus};
 pub use tree::{Found, Tree, TreeFile};
+pub use watch::{WatchConfig, WatchStatus, Watcher};

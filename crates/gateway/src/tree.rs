@@ -132,6 +132,13 @@ impl Tree {
         }
     }
 
+    /// Whether there is a folder at `path`.
+    pub(crate) fn is_folder(&self, path: &Path) -> io::Result<bool> {
+        let (folder, name) = self.parent(path)?;
+        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+
     /// Opens the regular file at `path` for reading, and says how it is now.
     pub fn open(&self, path: &Path) -> io::Result<(File, TreeFile)> {
         let (folder, name) = self.parent(path)?;
