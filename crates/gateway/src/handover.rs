@@ -9,7 +9,7 @@
 //! | importer | owner |
 //! |---|---|
 //! | `Offer` | `Known`: digests of what is stored under that name |
-//! | `Send` | `Ready`, once there is room; or `Refused` |
+//! | `Send` | `Ready`, once there is room; or `Full`, `Refused` |
 //! | bytes … end (or given up) | `Taken`, `Refused`, `Full` |
 
 use std::{io, os::unix::ffi::OsStrExt, path::Path, sync::Arc, time::Duration};
@@ -36,6 +36,8 @@ const GIVEN_UP: u32 = u32::MAX;
 const CONNECTIONS_MAX: usize = 16;
 /// A socket's path has room for 108 bytes; longer ones go by `/proc/self/fd`.
 const SOCKET_PATH_MAX_BYTES: usize = 100;
+/// How long a file waits for room before its importer is told that there is none.
+const ROOM_WITHIN: Duration = Duration::from_secs(20);
 /// After a failed accept.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
@@ -164,7 +166,9 @@ impl Desk {
             let error = IntakeError::TooLarge { max_bytes: self.intake.max_bytes() };
             return Ok(Answer::Refused(error.to_string()));
         }
-        self.intake.room_for_guest(offer.size).await;
+        if tokio::time::timeout(ROOM_WITHIN, self.intake.room_for_guest(offer.size)).await.is_err() {
+            return Ok(Answer::Full);
+        }
         let delivery = Delivery {
             account: "import".to_owned(),
             camera: offer.camera,
@@ -250,6 +254,7 @@ impl Handover {
         say(&mut self.wire, &Ask::Send).await?;
         match self.answer().await? {
             Answer::Ready => {}
+            Answer::Full => return Ok(Handed::Full),
             Answer::Refused(why) => return Ok(Handed::Refused(why)),
             other => return Err(unexpected(&other)),
         }

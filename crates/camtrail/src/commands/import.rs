@@ -20,6 +20,7 @@ use camtrail_model::{
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinSet,
+    time::Instant,
 };
 
 use self::{
@@ -37,8 +38,8 @@ const FOUND_AHEAD: usize = 64;
 const SETTLED_AFTER_MS: i64 = 2_000;
 /// A file that changes while it is read is read again so often.
 const READS_MAX: u32 = 3;
-/// A full spool or disk is waited for so often, so long each time.
-const FULL_TRIES: u32 = 120;
+/// A spool or disk that stays full for so long ends the import; it is looked at again after so long each time.
+const FULL_WITHIN: Duration = Duration::from_mins(5);
 const FULL_WAIT: Duration = Duration::from_secs(1);
 
 pub(crate) async fn import(args: &ImportArgs) -> anyhow::Result<()> {
@@ -74,13 +75,20 @@ pub(crate) async fn import(args: &ImportArgs) -> anyhow::Result<()> {
             .context("looking through the folder was lost")?
             .context("looking through the folder")?;
     }
-    let shipped = owner.finish().await;
+    let shipped = owner.finish(broken.is_none()).await;
     tally.print();
-    if let Some(error) = broken {
-        return Err(error)
-            .context("the running Camtrail went away: run the import again, it goes on and doubles nothing");
+    match broken {
+        None => shipped?,
+        Some(error) if error.kind() == io::ErrorKind::StorageFull => bail!(
+            "nothing more can be stored now (the log says why): what was imported is safe; run the import again later, it \
+             goes on and doubles nothing"
+        ),
+        Some(error) => {
+            return Err(error).context(
+                "the running Camtrail went away: run the import again, it goes on and doubles nothing",
+            );
+        }
     }
-    shipped?;
     match tally.failed() {
         0 => Ok(()),
         1 => bail!("one file was not imported"),
@@ -150,13 +158,13 @@ impl Worker {
         }
     }
 
-    /// Errors are the connection's; a file's own troubles are its outcome.
+    /// Errors end the import; a file's own troubles are its outcome.
     async fn file(&mut self, found: TreeFile) -> io::Result<Outcome> {
         let age_ms = SystemClock.now().0.saturating_sub(found.modified_at().0);
         if (0..SETTLED_AFTER_MS).contains(&age_ms) {
             tokio::time::sleep(Duration::from_millis((SETTLED_AFTER_MS - age_ms).unsigned_abs())).await;
         }
-        let mut fulls = 0;
+        let mut full_since = None;
         let mut reads = 0;
         loop {
             match self.once(&found.path).await? {
@@ -170,9 +178,8 @@ impl Worker {
                     tokio::time::sleep(Duration::from_millis(SETTLED_AFTER_MS.unsigned_abs())).await;
                 }
                 Tried::Full => {
-                    fulls += 1;
-                    if fulls == FULL_TRIES {
-                        return Ok(Outcome::Failed("the spool or its disk stays full".to_owned()));
+                    if full_since.get_or_insert_with(Instant::now).elapsed() > FULL_WITHIN {
+                        return Err(io::ErrorKind::StorageFull.into());
                     }
                     tokio::time::sleep(FULL_WAIT).await;
                 }

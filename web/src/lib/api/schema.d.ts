@@ -533,6 +533,8 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+            /** @description Watched folders. */
+            watches: components["schemas"]["WatchedFolder"][];
         };
         /** @description An upload that is no event: a maker's test file. */
         TestUpload: {
@@ -557,6 +559,35 @@ export interface components {
          * @enum {string}
          */
         UserRole: "viewer" | "admin";
+        /** @description A folder from which files are taken. */
+        WatchedFolder: {
+            /**
+             * @description Whose its files are; `*`: the first folder says.
+             * @example *
+             */
+            camera: string;
+            /** @description Whether files stay there. */
+            keep: boolean;
+            /**
+             * @description Where it is.
+             * @example /srv/ftp
+             */
+            path: string;
+            /** @description What is wrong and what to do, for a person; null: nothing. */
+            problem?: string | null;
+            /** @description When it was last looked through, RFC 3339; null: not yet. */
+            scanned_at?: string | null;
+            /**
+             * Format: int64
+             * @description Files taken since the start.
+             */
+            taken: number;
+            /**
+             * Format: int64
+             * @description Files that were found and are not taken yet.
+             */
+            waiting: number;
+        };
     };
     responses: never;
     parameters: never;

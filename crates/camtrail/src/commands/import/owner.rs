@@ -92,10 +92,11 @@ impl Owner {
     }
 
     /// What was handed to another process is that one's to ship; what this one took is shipped when this returns Ok.
-    pub(super) async fn finish(&self) -> anyhow::Result<()> {
+    /// Without `wait`, what is in the spool stays there for the next start.
+    pub(super) async fn finish(&self, wait: bool) -> anyhow::Result<()> {
         let Self::Own(own) = self else { return Ok(()) };
         let Some(shipper) = &own.shipper else { return Ok(()) };
-        let shipped = own.shipped().await;
+        let shipped = if wait { own.shipped().await } else { Ok(()) };
         let _ = own.stop.send(true);
         while !shipper.is_finished() {
             tokio::time::sleep(SHIPPED_POLL).await;
