@@ -123,6 +123,7 @@ enum EventTimeSource {
     Metadata,
     Name,
     Folder,
+    File,
     Arrival,
 }
 
@@ -132,6 +133,7 @@ impl From<camtrail_model::TimeSource> for EventTimeSource {
             camtrail_model::TimeSource::Metadata => Self::Metadata,
             camtrail_model::TimeSource::Name => Self::Name,
             camtrail_model::TimeSource::Folder => Self::Folder,
+            camtrail_model::TimeSource::File => Self::File,
             camtrail_model::TimeSource::Arrival => Self::Arrival,
         }
     }

@@ -14,14 +14,18 @@ mod signed_in;
 mod state;
 mod web;
 
-use axum::{Router, response::Redirect, routing::get};
+use axum::{
+    Router,
+    response::Redirect,
+    routing::{get, put},
+};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::security::SessionCookie;
+use crate::security::Credentials;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status,
-    StatusSource,
+    StatusSource, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -38,9 +42,12 @@ pub use web::{WebFile, WebFiles};
         (name = "events", description = "Captures, newest first."),
         (name = "cameras", description = "Cameras and their health."),
         (name = "live", description = "What happens now."),
+        (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
         (name = "system", description = "Health and status.")
     ),
-    modifiers(&SessionCookie)
+    // Its route ends in a wildcard, which OpenAPI has no word for: documented here, routed in `uploads`.
+    paths(routes::ingest::put),
+    modifiers(&Credentials)
 )]
 struct Document;
 
@@ -60,6 +67,13 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::system::readyz))
 }
 
+/// Uploads are long and large, and no browser's: they stand outside the bounds of the rest.
+fn uploads() -> Router<Api> {
+    Router::new()
+        .route("/ingest/{*path}", put(routes::ingest::put))
+        .method_not_allowed_fallback(problem::method_not_allowed)
+}
+
 /// The OpenAPI 3.1 document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().split_for_parts().1
@@ -72,11 +86,12 @@ pub fn router(api: Api) -> Router {
         .merge(routes::system::documents(document))
         .fallback(web::serve)
         .method_not_allowed_fallback(problem::method_not_allowed);
+    let router = security::bounds(router, &api).merge(uploads());
     let router = match api.parts.config.base_path.as_str() {
         "" => router,
         base_path => below(base_path.to_owned(), router),
     };
-    security::layers(router, &api).with_state(api)
+    security::around(router, &api).with_state(api)
 }
 
 /// Everything below `base_path`, and nothing beside it but the way there.

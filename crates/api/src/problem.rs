@@ -27,6 +27,9 @@ pub(crate) struct Problem {
     /// Seconds to wait before another try, where that is known.
     #[serde(skip)]
     retry_after_s: Option<u64>,
+    /// Whether the answer says that a bearer token is wanted (RFC 9110, 11.6.1).
+    #[serde(skip)]
+    challenge: bool,
 }
 
 impl Problem {
@@ -37,6 +40,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             retry_after_s: None,
+            challenge: false,
         }
     }
 
@@ -52,13 +56,20 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
     }
 
-    pub(crate) fn too_many(retry_after: std::time::Duration) -> Self {
+    /// No camera's token, or none that is known.
+    pub(crate) fn no_token() -> Self {
+        let detail = "no token, or a wrong one: send `Authorization: Bearer TOKEN`; `camtrail camera token NAME` makes one";
+        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// `what`: that there were too many of.
+    pub(crate) fn too_many(what: &str, retry_after: std::time::Duration) -> Self {
         let seconds = retry_after.as_secs() + 1;
-        let detail = format!("too many wrong sign-ins: try again in {seconds} seconds");
+        let detail = format!("too many {what}: try again in {seconds} seconds");
         Self { retry_after_s: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
-    fn unavailable(detail: &str) -> Self {
+    pub(crate) fn unavailable(detail: &str) -> Self {
         Self { retry_after_s: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 }
@@ -66,11 +77,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after_s = self.retry_after_s;
+        let (retry_after_s, challenge) = (self.retry_after_s, self.challenge);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use crate::{problem::Problem, state::Api};
 
@@ -30,22 +30,31 @@ fn content_security_policy(api: &Api) -> HeaderValue {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'self'"))
 }
 
-/// Tells OpenAPI readers how sessions travel.
-pub(crate) struct SessionCookie;
+/// Tells OpenAPI readers how sessions and tokens travel.
+pub(crate) struct Credentials;
 
-impl utoipa::Modify for SessionCookie {
+impl utoipa::Modify for Credentials {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
-        document.components.get_or_insert_default().add_security_scheme("session", scheme);
+        let components = document.components.get_or_insert_default();
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
+        components.add_security_scheme("session", session);
+        components
+            .add_security_scheme("camera_token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }
 
-/// Wraps the router, innermost first.
-pub(crate) fn layers(router: Router<Api>, api: &Api) -> Router<Api> {
+/// What people's and programs' calls keep to, innermost first. Uploads have bounds of their own, and no cookie that
+/// another site could abuse (`routes::ingest`).
+pub(crate) fn bounds(router: Router<Api>, api: &Api) -> Router<Api> {
     router
         .layer(RequestBodyLimitLayer::new(BODY_MAX_BYTES))
         .layer(from_fn_with_state(api.clone(), refuse_cross_site))
         .layer(from_fn(answer_in_time))
+}
+
+/// What stands around everything, innermost first.
+pub(crate) fn around(router: Router<Api>, api: &Api) -> Router<Api> {
+    router
         .layer(from_fn_with_state(content_security_policy(api), secure_headers))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")

@@ -5,13 +5,13 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use camtrail_auth::{Passwords, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, Catalog, Clock, ObjectStore},
+    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore},
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use utoipa::ToSchema;
 
-use crate::web::WebFiles;
+use crate::{routes::ingest::INGESTS_MAX, web::WebFiles};
 
 /// Live streams at once; each is a task and a socket.
 const LIVE_MAX: usize = 1_000;
@@ -44,6 +44,8 @@ pub struct Status {
     pub media: MediaStatus,
     /// The FTP gateway.
     pub ftp: FtpStatus,
+    /// Watched folders.
+    pub watches: Vec<WatchedFolder>,
     /// What waits to be stored.
     pub spool: SpoolStatus,
     /// The server's clock, RFC 3339.
@@ -89,6 +91,27 @@ pub struct FtpTrouble {
     pub advice: String,
 }
 
+/// A folder from which files are taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WatchedFolder {
+    /// Where it is.
+    #[schema(example = "/srv/ftp")]
+    pub path: String,
+    /// Whose its files are; `*`: the first folder says.
+    #[schema(example = "*")]
+    pub camera: String,
+    /// Whether files stay there.
+    pub keep: bool,
+    /// Files taken since the start.
+    pub taken: u64,
+    /// Files that were found and are not taken yet.
+    pub waiting: u64,
+    /// When it was last looked through, RFC 3339; null: not yet.
+    pub scanned_at: Option<String>,
+    /// What is wrong and what to do, for a person; null: nothing.
+    pub problem: Option<String>,
+}
+
 /// What waits to be stored.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct SpoolStatus {
@@ -120,7 +143,10 @@ pub struct Api {
 pub(crate) struct Parts {
     given: ApiParts,
     pub(crate) throttle: Throttle<(IpAddr, String)>,
+    /// Wrong tokens, by address.
+    pub(crate) ingest_throttle: Throttle<IpAddr>,
     pub(crate) live: Arc<Semaphore>,
+    pub(crate) ingests: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Parts {
@@ -136,6 +162,10 @@ pub struct ApiParts {
     pub catalog: Arc<dyn Catalog>,
     /// People.
     pub accounts: Arc<dyn Accounts>,
+    /// Who may upload by HTTP.
+    pub tokens: Arc<dyn CameraTokens>,
+    /// Where uploads by HTTP go.
+    pub intake: Arc<dyn Intake>,
     /// Objects.
     pub store: Arc<dyn ObjectStore>,
     /// The cameras' clocks.
@@ -161,7 +191,13 @@ pub struct ApiParts {
 impl Api {
     /// From its parts.
     pub fn new(given: ApiParts) -> Self {
-        let parts = Parts { given, throttle: Throttle::new(), live: Arc::new(Semaphore::new(LIVE_MAX)) };
+        let parts = Parts {
+            given,
+            throttle: Throttle::new(),
+            ingest_throttle: Throttle::new(),
+            live: Arc::new(Semaphore::new(LIVE_MAX)),
+            ingests: Arc::new(Semaphore::new(INGESTS_MAX)),
+        };
         Self { parts: Arc::new(parts) }
     }
 

@@ -11,17 +11,21 @@ use axum::{
 };
 use camtrail_auth::{Passwords, SigningKey, hash_password};
 use camtrail_catalog::SqliteCatalog;
+use camtrail_gateway::SpoolIntake;
 use camtrail_model::{
-    CameraZones, CaptureKind, ObjectBase,
-    ports::{Accounts, Catalog, ObjectStore, PutWhen, Role, SystemClock, User},
+    CameraZones, CaptureKind, Millis, ObjectBase,
+    ports::{Accounts, CameraToken, CameraTokens, Catalog, ObjectStore, PutWhen, Role, SystemClock, User},
     testing::record,
 };
+use camtrail_spool::{Spool, SpoolConfig, TransferEnd};
 use camtrail_store::LocalStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
 use crate::state::{ApiParts, FtpStatus, MediaStatus, SpoolStatus, Status, StatusSource};
+
+const SPOOL_BYTES: u64 = 100_000;
 
 struct Fixed;
 
@@ -31,6 +35,7 @@ impl StatusSource for Fixed {
             version: "test".to_owned(),
             media: MediaStatus { available: true, problem: None },
             ftp: FtpStatus { address: "127.0.0.1:21".to_owned(), troubles: Vec::new() },
+            watches: Vec::new(),
             spool: SpoolStatus::default(),
             now: String::new(),
         }
@@ -51,6 +56,8 @@ impl WebFiles for Fixed {
 struct Bench {
     _dir: tempfile::TempDir,
     router: Router,
+    catalog: SqliteCatalog,
+    spool: Spool,
     _stop: tokio::sync::watch::Sender<bool>,
 }
 
@@ -69,10 +76,14 @@ impl Bench {
             store.put_file(clip.object_key.as_str(), &file, None, PutWhen::Absent).await.unwrap();
             catalog.record(&clip).await.unwrap();
         }
+        let config = SpoolConfig { max_bytes: SPOOL_BYTES };
+        let (spool, _) = Spool::open(&dir.path().join("spool"), config).unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let api = Api::new(ApiParts {
             catalog: Arc::new(catalog.clone()),
-            accounts: Arc::new(catalog),
+            accounts: Arc::new(catalog.clone()),
+            tokens: Arc::new(catalog.clone()),
+            intake: Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock))),
             store,
             zones: Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new())),
             cameras: HashMap::new(),
@@ -84,7 +95,7 @@ impl Bench {
             config: ApiConfig { base_path: base_path.to_owned(), public_url: None },
             stop: stopped,
         });
-        Self { _dir: dir, router: router(api), _stop: stop }
+        Self { _dir: dir, router: router(api), catalog, spool, _stop: stop }
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -127,7 +138,7 @@ async fn every_documented_call_wants_a_session_unless_it_is_public() {
     let mut private = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         assert!(!operations.as_object().unwrap().is_empty());
-        if PUBLIC.contains(&path.as_str()) {
+        if PUBLIC.contains(&path.as_str()) || path.starts_with("/ingest/") {
             continue;
         }
         private += 1;
@@ -261,4 +272,112 @@ async fn a_base_path_holds_everything() {
     );
     assert_eq!(bench.get("/cams/api/v1/nope", "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(bench.get("/cams/assets/missing.js", "").await.0, StatusCode::NOT_FOUND);
+}
+
+async fn put_with(bench: &Bench, path: &str, headers: &[(&str, &str)], body: Body) -> (StatusCode, Value) {
+    let mut request = Request::put(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    read(bench.send(request.body(body).unwrap()).await).await
+}
+
+async fn token(bench: &Bench, text: &str, camera: &str) {
+    let token_sha256 = camtrail_auth::Token::sha256(text);
+    let row = CameraToken { token_sha256, camera: camera.to_owned(), created_at: Millis(1) };
+    bench.catalog.put_camera_token(&row).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_uploads_for_its_own_camera_and_nothing_else_does() {
+    let bench = Bench::new("/cams").await;
+    token(&bench, "gates", "gate").await;
+    token(&bench, "all", "*").await;
+    let put = async |token: &str, path: &str| {
+        let headers = [("authorization", token), ("content-length", "3"), ("origin", "https://evil.example")];
+        put_with(&bench, &format!("/cams/ingest/{path}"), &headers, Body::from("abc")).await
+    };
+    let (status, there) = put("Bearer gates", "gate/snap/a%20b.jpg").await;
+    assert_eq!(status, StatusCode::CREATED);
+    let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(there, json!({"camera": "gate", "name": "snap/a b.jpg", "size": 3, "sha256": sha256}));
+    assert_eq!(put("bearer all", "porch/a.jpg").await.0, StatusCode::CREATED);
+    assert_eq!(put("Bearer gates", "porch/a.jpg").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(put("Bearer gates", "gate/../porch/a.jpg").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(put("Bearer wrong", "gate/a.jpg").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(put("Basic gates", "gate/a.jpg").await.0, StatusCode::UNAUTHORIZED);
+    bench.catalog.revoke_camera_tokens("gate").await.unwrap();
+    assert_eq!(put("Bearer gates", "gate/a.jpg").await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(bench.spool.usage().entries, 2);
+}
+
+/// NEVER-31: a browser's cookie must not be able to upload, from whichever page.
+#[tokio::test]
+async fn a_session_cookie_uploads_nothing() {
+    let bench = Bench::new("").await;
+    let cookie = bench.cookie().await;
+    let headers = [("cookie", cookie.as_str()), ("content-length", "3")];
+    let (status, _) = put_with(&bench, "/ingest/gate/a.jpg", &headers, Body::from("abc")).await;
+    assert_eq!((status, bench.spool.usage().entries), (StatusCode::UNAUTHORIZED, 0));
+    assert_eq!(bench.get("/ingest/gate/a.jpg", &cookie).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn uploads_are_refused_for_what_is_wrong_with_them() {
+    let bench = Bench::new("").await;
+    token(&bench, "all", "*").await;
+    let put = async |headers: &[(&str, &str)], bytes: usize| {
+        let headers = [&[("authorization", "Bearer all")], headers].concat();
+        put_with(&bench, "/ingest/gate/a.jpg", &headers, Body::from(vec![7; bytes])).await.0
+    };
+    assert_eq!(put(&[], 3).await, StatusCode::LENGTH_REQUIRED);
+    assert_eq!(
+        put(&[("content-length", "3"), ("content-range", "bytes 0-2/9")], 3).await,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        put(&[("content-length", "3"), ("content-encoding", "gzip")], 3).await,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    let too_large = (SPOOL_BYTES + 1).to_string();
+    assert_eq!(put(&[("content-length", &too_large)], 3).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(put(&[("transfer-encoding", "chunked")], 100_001).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        put(&[("content-length", "70000")], 70_000).await,
+        StatusCode::CREATED,
+        "far beyond other bodies"
+    );
+    assert_eq!(put(&[("content-length", "70000")], 70_000).await, StatusCode::INSUFFICIENT_STORAGE);
+    assert_eq!(put(&[("content-length", "9000")], 8_000).await, StatusCode::BAD_REQUEST, "cut, and kept");
+    assert_eq!(put(&[("content-length", "9000")], 0).await, StatusCode::BAD_REQUEST, "nothing came");
+    assert_eq!(put(&[("content-length", "0")], 0).await, StatusCode::CREATED, "an empty test upload");
+    let ends: Vec<_> =
+        bench.spool.entries().iter().map(|entry| (entry.size, entry.transfer.clone())).collect();
+    let cut = TransferEnd::Cut("the connection was lost".to_owned());
+    assert_eq!(ends, [(70_000, TransferEnd::Complete), (8_000, cut), (0, TransferEnd::Complete)]);
+    let headers = [("authorization", "Bearer none"), ("content-length", "3")];
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(put_with(&bench, "/ingest/gate/a.jpg", &headers, Body::from("abc")).await.0);
+    }
+    assert_eq!(statuses[0], StatusCode::UNAUTHORIZED);
+    assert_eq!(statuses[7], StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        put(&[("content-length", "1")], 1).await,
+        StatusCode::CREATED,
+        "a right token isn't slowed down"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_is_cut_and_kept() {
+    let bench = Bench::new("").await;
+    token(&bench, "all", "*").await;
+    let first = futures::stream::iter([Ok::<_, std::io::Error>(vec![1_u8; 500])]);
+    let body = Body::from_stream(futures::StreamExt::chain(first, futures::stream::pending()));
+    let headers = [("authorization", "Bearer all"), ("content-length", "900")];
+    let (status, problem) = put_with(&bench, "/ingest/gate/a.jpg", &headers, body).await;
+    assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+    assert!(problem["detail"].as_str().unwrap().contains("500 bytes: they are kept"), "{problem}");
+    assert_eq!(bench.spool.entries()[0].transfer, TransferEnd::Cut("the body stalled".to_owned()));
 }

@@ -15,7 +15,9 @@ use camtrail_api::{
 use camtrail_arrival::{Arrivals, ByNotification};
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
-use camtrail_gateway::{Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
+use camtrail_gateway::{
+    Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
+};
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
     CameraZones, Millis,
@@ -31,6 +33,7 @@ use tokio::{
 
 use crate::{
     config::{ArrivalMode, Settings, StoreSettings},
+    doors::{self, Watches},
     first_start::{self, Given, Shown},
     web_files::Embedded,
 };
@@ -51,7 +54,7 @@ impl DataDir {
     pub(crate) fn catalog(&self) -> PathBuf {
         self.0.join("catalog.db")
     }
-    fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.0.join("ledger.db")
     }
     /// Notes of uploads in parts.
@@ -61,12 +64,19 @@ impl DataDir {
     fn run(&self) -> PathBuf {
         self.0.join("run")
     }
+    pub(crate) fn taken(&self) -> PathBuf {
+        self.0.join("taken.db")
+    }
+    /// Where a running program takes files from other processes of this machine.
+    pub(crate) fn handover(&self) -> PathBuf {
+        self.run().join("handover.sock")
+    }
     fn addresses(&self) -> PathBuf {
         self.run().join("addresses.json")
     }
 
     /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
-    fn claim(&self) -> anyhow::Result<File> {
+    pub(crate) fn claim(&self) -> anyhow::Result<File> {
         let place = self.0.display();
         camtrail_durable::create_dirs(&self.run()).with_context(|| {
             format!(
@@ -115,6 +125,7 @@ pub(crate) struct App {
 
 /// Tells the API how the box is doing.
 struct BoxStatus {
+    watches: Watches,
     spool: Spool,
     spool_max_bytes: u64,
     shipper: Arc<Mutex<ShipperStatus>>,
@@ -148,6 +159,7 @@ impl StatusSource for BoxStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             media: MediaStatus { available: problem.is_none(), problem },
             ftp: FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() },
+            watches: self.watches.status(),
             spool,
             now: utc(SystemClock.now()),
         }
@@ -155,8 +167,8 @@ impl StatusSource for BoxStatus {
 }
 
 /// What the stages share.
-struct Rooms {
-    spool: Spool,
+pub(crate) struct Rooms {
+    pub(crate) spool: Spool,
     store: Arc<dyn ObjectStore>,
     catalog: SqliteCatalog,
     ledger: SqliteLedger,
@@ -168,7 +180,7 @@ struct Rooms {
 
 impl Rooms {
     /// Opens what is on disk and recovers what an earlier run left.
-    fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         let config = SpoolConfig { max_bytes: settings.spool_max_bytes };
         let (spool, recovery) = Spool::open(&dir.spool(), config).context("opening the spool")?;
         if recovery.entries > 0 {
@@ -194,7 +206,7 @@ impl Rooms {
         })
     }
 
-    fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
+    pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
         let sink: Arc<dyn ArrivalSink> = match settings.arrival {
             ArrivalMode::Notified => Arc::new(ByNotification),
             ArrivalMode::Inline => Arc::new(Arrivals::new(
@@ -220,6 +232,16 @@ impl Rooms {
                 poster: settings.poster,
             }),
         })
+    }
+
+    /// The way into the spool for all but FTP.
+    pub(crate) fn intake(&self) -> SpoolIntake {
+        SpoolIntake::new(self.spool.clone(), self.clock.clone())
+    }
+
+    /// Takes files from other processes of this machine.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk::new(self.intake(), Arc::new(self.ledger.clone()), self.store.clone())
     }
 
     fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
@@ -251,6 +273,8 @@ impl Rooms {
         Ok(Api::new(ApiParts {
             catalog: Arc::new(self.catalog.clone()),
             accounts: Arc::new(self.catalog.clone()),
+            tokens: Arc::new(self.catalog.clone()),
+            intake: Arc::new(self.intake()),
             store: self.store.clone(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
@@ -312,8 +336,11 @@ impl App {
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
+        let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
         if let Some(http) = http {
             let status = BoxStatus {
+                watches,
                 spool: rooms.spool.clone(),
                 spool_max_bytes: settings.spool_max_bytes,
                 shipper: shipper.status(),

@@ -36,6 +36,27 @@ pub(crate) struct ConfigArgs {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
+/// What to import.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImportArgs {
+    /// A folder (or one file). Its first folders name the cameras, unless --camera does.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The camera that all of it belongs to.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) camera: Option<String>,
+    /// Only look: say what would be imported.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// A command line that clap takes and that makes no sense. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything in one process: FTP gateway, store, catalog, API and web app.
@@ -44,10 +65,14 @@ pub(crate) enum Command {
     Gateway(ConfigArgs),
     /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
     Demo,
+    /// Take in an existing folder tree, with any known camera naming; its files are only read.
+    ///
+    /// Works beside a running server and without one. May be interrupted and run again: nothing is doubled.
+    Import(ImportArgs),
     /// People who sign in.
     #[command(subcommand)]
     User(UserCommand),
-    /// Cameras' FTP accounts.
+    /// Cameras' FTP accounts and upload tokens.
     #[command(subcommand)]
     Camera(CameraCommand),
     /// Print the OpenAPI document of the REST API.
@@ -93,7 +118,21 @@ pub(crate) enum CameraCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// List cameras and FTP accounts.
+    /// Make a token for uploads by HTTP (PUT /ingest/NAME/…); it is printed once. Earlier ones stay good.
+    Token {
+        /// The camera's name, or * for any camera.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Make all tokens of a camera worthless, at once.
+    RevokeToken {
+        /// The camera's name, or *.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List cameras, FTP accounts and tokens.
     List(ConfigArgs),
 }
 

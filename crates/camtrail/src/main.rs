@@ -7,6 +7,7 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+mod doors;
 mod first_start;
 mod memory;
 mod web_files;
@@ -28,7 +29,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // The chain in one line: what was wanted, and why it failed.
             eprintln!("camtrail: {error:#}");
-            if error.is::<config::ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if error.is::<config::ConfigError>() || error.is::<cli::UsageError>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

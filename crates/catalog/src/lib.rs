@@ -1,9 +1,10 @@
 //! The catalog in SQLite: the only place with SQL.
 //!
-//! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions) and `DATA_DIR/ledger.db` (what the gateway
-//! shipped). Promises what the ports `Catalog`, `Accounts` and `Ledger` say; a call that returned Ok is on disk
-//! (WAL, `synchronous = FULL`). One writer thread with group commit, so "database is locked" can't happen inside
-//! the process; other processes (commands) wait at most the busy timeout.
+//! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions, tokens), `DATA_DIR/ledger.db` (what the gateway
+//! shipped) and `DATA_DIR/taken.db` (what watched folders gave). Promises what the ports `Catalog`, `Accounts`,
+//! `CameraTokens`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
+//! One writer thread with group commit, so "database is locked" can't happen inside the process; other processes
+//! (commands) wait at most the busy timeout.
 
 mod accounts;
 mod changes;
@@ -13,6 +14,8 @@ mod ledger;
 mod migrations;
 mod pages;
 mod row;
+mod taken;
+mod tokens;
 
 use std::{path::Path, sync::Arc};
 
@@ -25,7 +28,7 @@ use camtrail_model::{
 use tokio::sync::watch;
 
 use crate::db::Database;
-pub use crate::{db::OpenError, ledger::SqliteLedger};
+pub use crate::{db::OpenError, ledger::SqliteLedger, taken::SqliteTaken};
 
 /// The catalog. Clones share it.
 #[derive(Debug, Clone)]

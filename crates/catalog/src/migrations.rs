@@ -3,9 +3,12 @@
 use rusqlite::Connection;
 
 /// `catalog.db`.
-pub(crate) const CATALOG: &[&str] = &[include_str!("sql/catalog-1.sql")];
+pub(crate) const CATALOG: &[&str] = &[include_str!("sql/catalog-1.sql"), include_str!("sql/catalog-2.sql")];
 /// `ledger.db`.
 pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];
+
+/// `taken.db`.
+pub(crate) const TAKEN: &[&str] = &[include_str!("sql/taken-1.sql")];
 
 /// Brings the database to the newest version in one transaction; returns the version that it then has, which
 /// is larger than the number of migrations where a later program wrote it (then nothing is touched).

@@ -178,6 +178,7 @@ impl Storage for FtpStorage {
             camera: owned.camera.clone(),
             path: owned.path.clone(),
             started_at: self.clock.now(),
+            modified_at: None,
         };
         let mut writer = self.spool.begin(start).map_err(|error| {
             tracing::error!(camera = %owned.camera, %error, "an upload was refused; the camera was told 452 or 451");

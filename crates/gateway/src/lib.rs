@@ -7,18 +7,26 @@
 mod diagnosis;
 mod ftp_login;
 mod ftp_storage;
+mod handover;
 mod identity;
+mod intake;
 mod media_work;
 mod place;
 mod queue;
 mod ship;
 mod shipper;
+mod tree;
 mod verdict;
 mod view;
+mod watch;
 
 pub use diagnosis::{Diagnosis, Trouble, TroubleKind};
 pub use ftp_login::{CameraAccount, FtpLogin};
 pub use ftp_storage::FtpStorage;
+pub use handover::{Desk, Handed, Handover, Offer, listen};
 pub use identity::AccountScope;
+pub use intake::SpoolIntake;
 pub use ship::{CameraBook, Parts, ShipConfig};
 pub use shipper::{Shipper, ShipperStatus};
+pub use tree::{Found, Tree, TreeFile};
+pub use watch::{WatchConfig, WatchStatus, Watcher};

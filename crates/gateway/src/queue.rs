@@ -293,6 +293,7 @@ mod tests {
                 camera: CameraName::parse("gate").unwrap(),
                 path: vec![name.to_owned()],
                 started_at: Millis(number),
+                modified_at: None,
             },
             received_at: Millis(number),
             size,

@@ -160,7 +160,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
         tracing::info!(%key, upload, size_bytes = entry.size, "a cut upload of what is stored whole: nothing new");
         return Ok(Shipped::Noted);
     }
-    let time = names::capture_time(&reading, parts.zones.of(&entry.start.camera), entry.received_at);
+    let (zone, modified) = (parts.zones.of(&entry.start.camera), entry.start.modified_at);
+    let time = names::capture_time_of_file(&reading, zone, entry.received_at, modified);
     let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
     let remuxed = if wants_remux && parts.config.remux { remux(parts, entry, &data).await } else { None };
     let object = Object::new(parts, entry, facts, remuxed, data).await?;

@@ -51,6 +51,8 @@ pub enum TimeSource {
     Name,
     /// The folders above it.
     Folder,
+    /// The file's own modification time, where it came as a file (watched folder, import).
+    File,
     /// No usable claim of the camera's: the moment the upload arrived.
     Arrival,
 }
@@ -62,13 +64,15 @@ impl TimeSource {
             Self::Metadata => "metadata",
             Self::Name => "name",
             Self::Folder => "folder",
+            Self::File => "file",
             Self::Arrival => "arrival",
         }
     }
 
     /// The reverse of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Metadata, Self::Name, Self::Folder, Self::Arrival].into_iter().find(|s| s.as_str() == text)
+        let all = [Self::Metadata, Self::Name, Self::Folder, Self::File, Self::Arrival];
+        all.into_iter().find(|s| s.as_str() == text)
     }
 }
 

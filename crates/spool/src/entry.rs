@@ -54,6 +54,9 @@ pub struct UploadStart {
     pub path: Vec<String>,
     /// When it began.
     pub started_at: Millis,
+    /// When the file was last modified where it came from, if it came as a file (watched folder, import).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Millis>,
 }
 
 /// One finished upload that waits to be shipped: the header, as it stands in `ID.json`.

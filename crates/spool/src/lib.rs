@@ -155,6 +155,11 @@ impl Spool {
         Ok(())
     }
 
+    /// How many bytes it takes.
+    pub fn max_bytes(&self) -> u64 {
+        self.inner.config.max_bytes
+    }
+
     /// How full it is.
     pub fn usage(&self) -> Usage {
         let entries = self.lock();

@@ -15,6 +15,7 @@ fn start(path: &str) -> UploadStart {
         camera: CameraName::parse("backyard").unwrap(),
         path: path.split('/').map(str::to_owned).collect(),
         started_at: Millis(1_700_000_000_000),
+        modified_at: None,
     }
 }
 

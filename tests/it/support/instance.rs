@@ -74,6 +74,8 @@ pub(crate) struct Options<'a> {
     pub(crate) starter: &'a [String],
     /// `serve`, or the gateway alone.
     pub(crate) gateway: bool,
+    /// The text of a configuration file.
+    pub(crate) config: &'a str,
 }
 
 /// A running program; killed when dropped, and its log shown if the test failed.
@@ -104,6 +106,7 @@ impl Instance {
     pub(crate) fn prepare(options: &Options<'_>) -> Self {
         let scratch = tempfile::Builder::new().prefix("camtrail-tests-").tempdir().unwrap();
         fs::create_dir(scratch.path().join("cwd")).unwrap();
+        fs::write(scratch.path().join("camtrail.toml"), options.config).unwrap();
         let data_dir = options.data_dir.clone().unwrap_or_else(|| scratch.path().join("data"));
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
@@ -152,6 +155,8 @@ impl Instance {
         let mut child = camtrail_under(&self.starter)
             .args([self.command, "--data-dir"])
             .arg(&self.data_dir)
+            .arg("--config")
+            .arg(self.scratch().join("camtrail.toml"))
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(self.cwd())
             .stdout(log.try_clone().unwrap())

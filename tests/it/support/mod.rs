@@ -36,5 +36,5 @@ pub(crate) use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};
-pub(crate) use web::Web;
+pub(crate) use web::{Reply, Web};
 use wire::{Framing, Head, Wire};

@@ -40,6 +40,11 @@ impl Reply {
     }
 }
 
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Reply {
+    let body = response.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_vec().unwrap();
+    Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+}
+
 /// A browser without a window.
 pub(crate) struct Web {
     address: SocketAddr,
@@ -93,9 +98,17 @@ impl Web {
             }
             None => self.agent.run(request.body(()).unwrap()),
         };
-        let mut response = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let body = response.body_mut().with_config().limit(ANSWER_MAX_BYTES).read_to_vec().unwrap();
-        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+        read(answered.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+    }
+
+    /// A file as the body, without the session: what a camera or script does.
+    pub(crate) fn put(&self, path: &str, headers: &[(&str, &str)], bytes: &[u8]) -> Reply {
+        let mut request = ureq::http::Request::builder().method("PUT").uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answered = self.agent.run(request.body(bytes).unwrap());
+        read(answered.unwrap_or_else(|error| panic!("PUT {path}: {error}")))
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {

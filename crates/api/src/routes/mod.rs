@@ -2,6 +2,7 @@
 
 pub(crate) mod cameras;
 pub(crate) mod events;
+pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod media;
 pub(crate) mod session;

@@ -93,7 +93,7 @@ pub(crate) async fn sign_in(
     let (parts, now) = (&api.parts, api.parts.clock.now());
     let throttle_key = (peer.ip(), username.clone());
     if let Some(wait) = parts.throttle.wait(&throttle_key, now) {
-        return Err(Problem::too_many(wait));
+        return Err(Problem::too_many("wrong sign-ins", wait));
     }
     let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());

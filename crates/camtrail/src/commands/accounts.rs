@@ -3,11 +3,12 @@
 use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context, bail};
-use camtrail_auth::{Passwords, readable_password};
+use camtrail_auth::{Passwords, Token, readable_password};
 use camtrail_catalog::SqliteCatalog;
+use camtrail_gateway::AccountScope;
 use camtrail_model::{
     CameraName,
-    ports::{Accounts, Catalog, FtpAccount, Role, User},
+    ports::{Accounts, CameraToken, CameraTokens, Catalog, Clock, FtpAccount, Role, SystemClock, User},
 };
 
 use crate::{
@@ -83,6 +84,24 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
             catalog.put_ftp_account(&account).await?;
             println!("FTP user {name}, password {password}      (shown only this once)");
         }
+        CameraCommand::Token { name, config } => {
+            let scope = AccountScope::parse(&name)?;
+            let token = Token::new()?;
+            let row = CameraToken {
+                token_sha256: Token::sha256(token.text()),
+                camera: scope.to_text(),
+                created_at: SystemClock.now(),
+            };
+            open(&config)?.put_camera_token(&row).await?;
+            println!("Token for {name}: {}      (shown only this once)", token.text());
+        }
+        CameraCommand::RevokeToken { name, config } => {
+            match open(&config)?.revoke_camera_tokens(&name).await? {
+                0 => bail!("there is no token for {name:?}: `camtrail camera list` shows all"),
+                1 => println!("The token of {name} is worthless now."),
+                count => println!("The {count} tokens of {name} are worthless now."),
+            }
+        }
         CameraCommand::List(config) => {
             let catalog = open(&config)?;
             for camera in catalog.cameras().await? {
@@ -91,6 +110,9 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
             }
             for account in catalog.ftp_accounts().await? {
                 println!("FTP account {}\tfor {}", account.user, account.camera);
+            }
+            for token in catalog.camera_tokens().await? {
+                println!("token for {}\tmade {}", token.camera, token.created_at);
             }
         }
     }

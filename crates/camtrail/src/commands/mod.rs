@@ -2,6 +2,7 @@
 
 mod accounts;
 mod demo;
+mod import;
 mod serve;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => serve::serve(&args).await,
         Command::Gateway(args) => serve::gateway(&args).await,
         Command::Demo => demo::demo().await,
+        Command::Import(args) => import::import(&args).await,
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
         Command::Openapi => {

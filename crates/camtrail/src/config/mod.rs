@@ -8,6 +8,7 @@ mod load;
 mod settings;
 mod shape;
 mod units;
+mod watch;
 
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;

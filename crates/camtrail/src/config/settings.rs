@@ -10,7 +10,7 @@ use std::{
 
 use camtrail_api::CameraSettings;
 use camtrail_ftp::TlsConfig;
-use camtrail_gateway::{AccountScope, CameraAccount};
+use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
 use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ use super::{
     ConfigError,
     load::Loaded,
     shape::{Camera, Config, Ftp, FtpAccount},
-    units,
+    units, watch,
 };
 
 /// Everything that `serve` needs, all of it plausible.
@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) passive_host: Option<String>,
     pub(crate) ftp_tls: Option<TlsConfig>,
     pub(crate) accounts: Vec<CameraAccount>,
+    pub(crate) watches: Vec<WatchConfig>,
     pub(crate) base: ObjectBase,
     pub(crate) store: StoreSettings,
     pub(crate) arrival: ArrivalMode,
@@ -67,12 +68,12 @@ pub(crate) enum ArrivalMode {
 type Cameras = (HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>);
 
 /// Says where a value comes from when it is wrong.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     place: &'a str,
 }
 
 impl Checker<'_> {
-    fn wrong(&self, key: &str, found: &str, expected: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong(&self, key: &str, found: &str, expected: impl Into<String>) -> ConfigError {
         ConfigError::Value {
             place: self.place.to_owned(),
             key: key.to_owned(),
@@ -99,7 +100,7 @@ impl Checker<'_> {
             .ok_or_else(|| self.wrong(key, text, "a size, such as 10GB or 512MiB"))
     }
 
-    fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
+    pub(super) fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
         units::duration(text).ok_or_else(|| self.wrong(key, text, "a duration, such as 30s, 15m, 24h or 7d"))
     }
 
@@ -344,8 +345,10 @@ impl Settings {
         let accounts = config.ftp.account.iter().enumerate();
         let store = check.store(config)?;
         let arrival = check.arrival(&config.arrival.mode, &store)?;
+        let data_dir = data_dir.unwrap_or(&config.data_dir).to_owned();
         Ok(Self {
-            data_dir: data_dir.unwrap_or(&config.data_dir).to_owned(),
+            watches: watch::check(&check, &config.watch, &data_dir)?,
+            data_dir,
             zones: CameraZones::new(zone, zones),
             cameras,
             ftp_listen: check.address("ftp.listen", &config.ftp.listen)?,
@@ -430,6 +433,24 @@ mod tests {
                 "ftp.tls_cert: found \"/nope\", expected a PEM file",
             ),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
+            ("[[watch]]\npath = \"\"", "watch[0].path: found \"\", expected the whole path of a folder"),
+            (
+                "[[watch]]\npath = \"/etc/passwd\"",
+                "watch[0].path: found \"/etc/passwd\", expected a folder (this is a file)",
+            ),
+            (
+                "[[watch]]\npath = \"/nowhere\"\nsettle = \"0s\"",
+                "watch[0].settle: found \"0s\", expected more than",
+            ),
+            ("[[watch]]\npath = \"/nowhere\"\ncamera = \"a/b\"", "watch[0].camera: found \"a/b\""),
+            (
+                "[[watch]]\npath = \"/x/y\"\n[[watch]]\npath = \"/x/y/z\"",
+                "watch[1].path: found \"/x/y/z\", expected a folder that no other",
+            ),
+            (
+                "data_dir = \"/x/data\"\n[[watch]]\npath = \"/x\"",
+                "watch[0].path: found \"/x\", expected a folder that neither holds the data_dir",
+            ),
         ] {
             let error = check(text).err().unwrap_or_default();
             assert!(error.starts_with("camtrail.toml: ") && error.contains(want), "{text:?}: {error}");

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
+use super::watch::Watch;
+
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) time_zone: String,
     pub(crate) ftp: Ftp,
     pub(crate) camera: Vec<Camera>,
+    pub(crate) watch: Vec<Watch>,
     pub(crate) store: Store,
     pub(crate) s3_info: S3Info,
     pub(crate) catalog: Catalog,
@@ -32,6 +35,7 @@ impl Default for Config {
             time_zone: String::new(),
             ftp: Ftp::default(),
             camera: Vec::new(),
+            watch: Vec::new(),
             store: Store::default(),
             s3_info: S3Info::default(),
             catalog: Catalog::default(),

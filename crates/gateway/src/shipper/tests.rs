@@ -133,6 +133,7 @@ impl Bench {
             camera: CameraName::parse("backyard").unwrap(),
             path: path.split('/').map(str::to_owned).collect(),
             started_at,
+            modified_at: None,
         };
         let mut writer = self.spool.begin(start).unwrap();
         writer.write(bytes).await.unwrap();

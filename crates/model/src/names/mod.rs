@@ -145,20 +145,39 @@ const CLOCK_AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
 /// A claim from the future is refused: uploads come after their capture, and one camera's wrong clock must not
 /// drag the timeline with it (NEVER-24). So are the moments at which a clock without a battery starts again.
 pub fn capture_time(reading: &NameReading, zone: &TimeZone, received: Millis) -> CaptureTime {
+    capture_time_of_file(reading, zone, received, None)
+}
+
+/// The same of an upload that came as a file of another computer's or of long ago, which was last `modified` then.
+/// That is nearer to the capture than the moment at which we took it, and stands in its place: as what is taken
+/// where no claim can be, and as what decides a claim without a date or in a repeated hour. A modification time
+/// that can't be right itself (the future, a clock without a battery) is as none.
+pub fn capture_time_of_file(
+    reading: &NameReading,
+    zone: &TimeZone,
+    received: Millis,
+    modified: Option<Millis>,
+) -> CaptureTime {
+    let plausible = |modified: &Millis| {
+        modified.0 - received.0 <= CLOCK_AHEAD_MAX_MS
+            && !is_reset_clock(zone.to_datetime(modified.timestamp()))
+    };
+    let (nearest, nearest_source) = match modified.filter(plausible) {
+        Some(modified) => (modified, TimeSource::File),
+        None => (received, TimeSource::Arrival),
+    };
     let local = match reading.claim {
         Claim::None => None,
         Claim::Full(wall, source) => Some((wall, source)),
-        Claim::TimeOfDay(time) => latest_before(time, zone, received).map(|wall| (wall, TimeSource::Name)),
+        Claim::TimeOfDay(time) => latest_before(time, zone, nearest).map(|wall| (wall, TimeSource::Name)),
     };
-    let claim = local.and_then(|(wall, source)| {
-        Some((resolve_local(wall, zone, received)?, source, is_reset_clock(wall)))
-    });
+    let claim = local
+        .and_then(|(wall, source)| Some((resolve_local(wall, zone, nearest)?, source, is_reset_clock(wall))));
     let (instant, source, clock_error_ms) = match claim {
-        None => (received, TimeSource::Arrival, None),
+        None => (nearest, nearest_source, None),
         Some((claimed, source, reset)) => {
-            let ahead_ms = claimed.0 - received.0;
-            if reset || ahead_ms > CLOCK_AHEAD_MAX_MS {
-                (received, TimeSource::Arrival, Some(ahead_ms))
+            if reset || claimed.0 - received.0 > CLOCK_AHEAD_MAX_MS {
+                (nearest, nearest_source, Some(claimed.0 - nearest.0))
             } else {
                 (claimed, source, None)
             }

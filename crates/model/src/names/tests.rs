@@ -172,6 +172,29 @@ fn a_clock_ahead_or_reset_files_under_the_arrival() {
     assert_eq!((late.source, late.clock_error_ms), (TimeSource::Name, None));
 }
 
+/// What came as a file has a modification time, which is nearer to the capture than the import.
+#[test]
+fn a_files_own_time_stands_in_for_the_arrival() {
+    let utc = TimeZone::UTC;
+    let (received, modified) = (Millis(1_700_000_000_000), Millis(1_472_596_194_000));
+    let of = |name: &str, modified| capture_time_of_file(&path(name), &utc, received, modified);
+    let nameless = of("clip.mp4", Some(modified));
+    assert_eq!(
+        (nameless.instant, nameless.source, nameless.clock_error_ms),
+        (modified, TimeSource::File, None)
+    );
+    let named = of("MDAlarm_20160801-000000.jpg", Some(modified));
+    assert_eq!(named.source, TimeSource::Name, "a name goes before it");
+    let clockless = of("22.49.40-22.49.47[M][0@0][0].mp4", Some(modified));
+    assert_eq!(clockless.instant.to_string(), "2016-08-29T22:49:40.000Z", "the last before it was modified");
+    let reset = of("MDAlarm_19700101-000005.jpg", Some(modified));
+    assert_eq!((reset.instant, reset.source), (modified, TimeSource::File));
+    assert!(reset.clock_error_ms.is_some_and(|ms| ms < 0));
+    for wrong in [received.plus(86_400_000), Millis(5_000), Millis(946_700_000_000)] {
+        assert_eq!(of("clip.mp4", Some(wrong)).source, TimeSource::Arrival, "{wrong}");
+    }
+}
+
 /// The last changes of clocks of four zones, both ways, and one that changes by half an hour.
 #[test]
 fn changes_of_clocks_in_five_zones() {

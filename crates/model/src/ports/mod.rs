@@ -4,15 +4,21 @@
 mod accounts;
 mod catalog;
 mod clock;
+mod intake;
 mod ledger;
 mod media_tool;
 mod sink;
 mod store;
+mod taken;
+mod tokens;
 
 pub use accounts::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
+pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
 pub use sink::{ArrivalError, ArrivalSink};
 pub use store::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+pub use taken::{TakenFile, TakenFiles};
+pub use tokens::{CameraToken, CameraTokens};

@@ -162,6 +162,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ingest/{camera}/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Upload a clip or still.
+         * @description For cameras and scripts that speak HTTP. The token is made by `camtrail camera token NAME`; it is good for that
+         *     camera (`*`: for any). The path is what an FTP camera would send below its own folder: folders and name tell the
+         *     capture time, the content tells the kind. `201` means durable; what is sent twice is there once. A body that breaks
+         *     off is kept, marked incomplete, and gives way to the whole one. No cookie and no session is looked at.
+         */
+        put: operations["ingest"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -373,7 +396,7 @@ export interface components {
          * @description Where a capture's time comes from.
          * @enum {string}
          */
-        EventTimeSource: "metadata" | "name" | "folder" | "arrival";
+        EventTimeSource: "metadata" | "name" | "folder" | "file" | "arrival";
         /** @description The FTP gateway. */
         FtpStatus: {
             /**
@@ -410,6 +433,26 @@ export interface components {
              * @example 192.168.1.64
              */
             peer: string;
+        };
+        /** @description What is durable now. */
+        Ingested: {
+            /**
+             * @description The camera.
+             * @example backyard
+             */
+            camera: string;
+            /**
+             * @description The path below the camera's folder.
+             * @example record/MDalarm_20160830_152954.mkv
+             */
+            name: string;
+            /** @description Their SHA-256. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description How many bytes came.
+             */
+            size: number;
         };
         /** @description The data of a `new`, `changed` or `removed` message. */
         LiveEvent: {
@@ -492,6 +535,8 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+            /** @description Watched folders. */
+            watches: components["schemas"]["WatchedFolder"][];
         };
         /** @description An upload that is no event: a maker's test file. */
         TestUpload: {
@@ -516,6 +561,35 @@ export interface components {
          * @enum {string}
          */
         UserRole: "viewer" | "admin";
+        /** @description A folder from which files are taken. */
+        WatchedFolder: {
+            /**
+             * @description Whose its files are; `*`: the first folder says.
+             * @example *
+             */
+            camera: string;
+            /** @description Whether files stay there. */
+            keep: boolean;
+            /**
+             * @description Where it is.
+             * @example /srv/ftp
+             */
+            path: string;
+            /** @description What is wrong and what to do, for a person; null: nothing. */
+            problem?: string | null;
+            /** @description When it was last looked through, RFC 3339; null: not yet. */
+            scanned_at?: string | null;
+            /**
+             * Format: int64
+             * @description Files taken since the start.
+             */
+            taken: number;
+            /**
+             * Format: int64
+             * @description Files that were found and are not taken yet.
+             */
+            waiting: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -940,6 +1014,126 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    ingest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The camera's name. */
+                camera: string;
+                /** @description Folders and file name below the camera's folder; slashes separate them. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description The file, with Content-Length or chunked. */
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Durable. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ingested"];
+                };
+            };
+            /** @description The path can't be a file's, or the body was cut (then what came is kept). */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is another camera's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body stalled; what came is kept. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither Content-Length nor chunks. */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than the whole spool. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is encoded (Content-Encoding). */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens from this address. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many uploads at once, or the program stops. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The spool or its disk is full: try again later. */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

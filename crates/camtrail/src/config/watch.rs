@@ -1,0 +1,93 @@
+//! `[[watch]]`: watched folders, as they are written and as they are checked.
+
+use std::path::{Path, PathBuf};
+
+use camtrail_gateway::{AccountScope, WatchConfig};
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, settings::Checker};
+
+/// A watched folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Watch {
+    /// The folder; absolute.
+    pub(crate) path: String,
+    /// A camera's name, or `*`: the first folder below names the camera.
+    pub(crate) camera: String,
+    /// Files stay where they are; else they are removed once they are safe.
+    pub(crate) keep: bool,
+    /// A file whose writer can't be seen is taken when it has not changed for so long.
+    pub(crate) settle: String,
+    /// How often all of it is looked through.
+    pub(crate) rescan: String,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            camera: "*".to_owned(),
+            keep: true,
+            settle: "3s".to_owned(),
+            rescan: "30s".to_owned(),
+        }
+    }
+}
+
+/// Checks all of them. A folder that isn't there is no mistake: it may be mounted later.
+pub(super) fn check(
+    check: &Checker<'_>,
+    watches: &[Watch],
+    data_dir: &Path,
+) -> Result<Vec<WatchConfig>, ConfigError> {
+    let mut checked: Vec<WatchConfig> = Vec::new();
+    for (index, watch) in watches.iter().enumerate() {
+        let key = |name: &str| format!("watch[{index}].{name}");
+        let path = PathBuf::from(&watch.path);
+        let wrong = |expected: &str| check.wrong(&key("path"), &watch.path, expected);
+        if !path.is_absolute() {
+            return Err(wrong("the whole path of a folder, such as /srv/ftp"));
+        }
+        if path.exists() && !path.is_dir() {
+            return Err(wrong("a folder (this is a file)"));
+        }
+        let path = real(&path);
+        if overlap(&path, &real(data_dir)) {
+            return Err(wrong("a folder that neither holds the data_dir nor lies in it"));
+        }
+        if checked.iter().any(|other| overlap(&path, &other.path)) {
+            return Err(wrong("a folder that no other watched one holds or lies in"));
+        }
+        let scope = AccountScope::parse(&watch.camera).map_err(|error| {
+            check.wrong(&key("camera"), &watch.camera, format!("a camera's name or \"*\" ({error})"))
+        })?;
+        let duration = |name: &str, text: &str| {
+            let duration = check.duration(&key(name), text)?;
+            if duration.is_zero() {
+                return Err(check.wrong(&key(name), text, "more than nothing, such as 3s"));
+            }
+            Ok(duration)
+        };
+        let (settle, rescan) = (duration("settle", &watch.settle)?, duration("rescan", &watch.rescan)?);
+        checked.push(WatchConfig { path, scope, keep: watch.keep, settle, rescan });
+    }
+    Ok(checked)
+}
+
+/// With links in it resolved, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut behind = Vec::new();
+    for above in whole.ancestors() {
+        if let Ok(real) = above.canonicalize() {
+            return behind.iter().rev().fold(real, |path, name| path.join(name));
+        }
+        behind.extend(above.file_name().map(ToOwned::to_owned));
+    }
+    whole
+}
+
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
