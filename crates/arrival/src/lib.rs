@@ -15,9 +15,6 @@ use camtrail_model::{
     },
 };
 
-/// A manifest is a few hundred bytes; more is not one.
-const MANIFEST_MAX_BYTES: u64 = 64 * 1024;
-
 /// The arrival step, in process.
 pub struct Arrivals {
     store: Arc<dyn ObjectStore>,
@@ -92,8 +89,11 @@ impl Arrivals {
 
     async fn attach(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
         let manifest_key = DerivedKey::new(key, DerivedFiles::Manifest);
-        let bytes =
-            self.store.get_bytes(manifest_key.as_str(), MANIFEST_MAX_BYTES).await.map_err(from_store)?;
+        let bytes = self
+            .store
+            .get_bytes(manifest_key.as_str(), MediaManifest::MAX_BYTES)
+            .await
+            .map_err(from_store)?;
         let Some(bytes) = bytes else { return Ok(()) };
         let manifest: MediaManifest = serde_json::from_slice(&bytes)
             .map_err(|error| ArrivalError::Permanent(format!("{manifest_key}: {error}")))?;

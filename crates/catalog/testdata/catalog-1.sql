@@ -1,4 +1,5 @@
 -- A catalog of version 1 as the first release wrote it, in text; never made anew.
+PRAGMA foreign_keys = OFF; -- the tables stand in the order of their names
 BEGIN TRANSACTION;
 CREATE TABLE cameras (
   name            TEXT PRIMARY KEY,

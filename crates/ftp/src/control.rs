@@ -15,6 +15,8 @@ use crate::tls::TlsConfig;
 
 /// A client that doesn't take its replies for so long is gone.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a reset may be on its way.
+const RESET_WAIT: Duration = Duration::from_millis(250);
 /// How long to wait for what a client still sends after the last reply. Closing
 /// with unread bytes resets the connection, and the reply would be lost with it.
 const LINGER: Duration = Duration::from_secs(1);
@@ -97,6 +99,13 @@ impl Control {
     /// Whether the connection is known to be closed or broken.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone
+    }
+
+    /// After the client closed: whether it took the last reply. A process that was killed before leaves a closed
+    /// socket behind, and its machine answers our bytes with a reset.
+    pub(crate) async fn took_last_reply(&self) -> bool {
+        tokio::time::sleep(RESET_WAIT).await;
+        self.stream.is_sound()
     }
 
     /// What the kernel has for us right now; notes the end.

@@ -36,7 +36,7 @@ use crate::panic::caught;
 use crate::path::FtpPath;
 use crate::reply::Reply;
 use crate::server::{Shared, Stage};
-use crate::storage::{CutReason, Session};
+use crate::storage::{CutReason, Receipt, Session};
 use crate::stream::{Stream, Waiting};
 
 use self::login::LoginState;
@@ -63,7 +63,19 @@ enum Next {
     Arrival(Arrival),
     Idle,
     Shutdown,
+    /// Nothing came after a `226` for a while.
+    Quiet,
 }
+
+/// An upload whose client was told `226`, and has shown no sign yet that it heard.
+struct Told {
+    path: FtpPath,
+    receipt: Receipt,
+    at: Instant,
+}
+
+/// A client that hasn't broken off by then has heard.
+const TOLD_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Connection {
     shared: Arc<Shared>,
@@ -86,6 +98,7 @@ pub(crate) struct Connection {
     /// TLS starts before the greeting.
     implicit_tls: bool,
     bad_commands: u32,
+    told: Option<Told>,
 }
 
 impl Connection {
@@ -116,6 +129,7 @@ impl Connection {
             protect_data: implicit_tls,
             implicit_tls,
             bad_commands: 0,
+            told: None,
         }
     }
 
@@ -131,6 +145,8 @@ impl Connection {
                 "panic"
             }
         };
+        // Whoever is told goodbye has heard what came before.
+        self.acknowledged(true);
         tracing::debug!(session = self.id, peer = %self.peer, why, "FTP session ended");
         self.observe(&SessionEvent::Ended { why });
         self.control.close().await;
@@ -157,6 +173,10 @@ impl Connection {
                 Next::Incoming(Incoming::Closed) => Flow::Close("closed by the client"),
                 Next::Arrival(arrival) => {
                     self.arrived(arrival);
+                    Flow::Continue
+                }
+                Next::Quiet => {
+                    self.acknowledged(true);
                     Flow::Continue
                 }
                 Next::Idle => {
@@ -186,12 +206,35 @@ impl Connection {
             Some(_) => self.login.idle_since + config.idle_timeout,
             None => self.login.connected_at + config.login_timeout,
         };
+        let quiet = self.told.as_ref().map_or(deadline, |told| told.at + TOLD_WAIT);
         tokio::select! {
-            incoming = self.control.next() => Next::Incoming(incoming),
+            incoming = self.control.next() => {
+                self.heard(&incoming).await;
+                Next::Incoming(incoming)
+            }
             arrival = arrival(&self.data) => Next::Arrival(arrival),
+            () = sleep_until(quiet), if quiet < deadline => Next::Quiet,
             () = sleep_until(deadline) => Next::Idle,
             () = reached(&mut self.stage, Stage::Draining) => Next::Shutdown,
         }
+    }
+
+    /// What comes next tells whether the client heard a `226`: a command does; an end with a reset behind it doesn't.
+    async fn heard(&mut self, incoming: &Incoming) {
+        if self.told.is_some() {
+            let heard = !matches!(incoming, Incoming::Closed) || self.control.took_last_reply().await;
+            self.acknowledged(heard);
+        }
+    }
+
+    /// The last word about an upload that was told `226`, if there is one.
+    fn acknowledged(&mut self, heard: bool) {
+        let Some(Told { path, receipt, .. }) = self.told.take() else { return };
+        self.observe(&if heard {
+            SessionEvent::UploadAcknowledged { receipt }
+        } else {
+            SessionEvent::UploadEndedWithoutListener { path, receipt }
+        });
     }
 
     async fn obey(&mut self, command: Command) -> Flow {

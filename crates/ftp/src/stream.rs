@@ -48,14 +48,23 @@ impl Stream {
         Ok(read)
     }
 
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(tls) => Some(tls.get_ref().0.tcp()),
+            Self::Gone => None,
+        }
+    }
+
+    /// Whether the connection ended without a reset (or hasn't ended). Takes the error.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.tcp().is_some_and(|tcp| matches!(SockRef::from(tcp).take_error(), Ok(None)))
+    }
+
     /// Asks the kernel, not the runtime: tokio learns of a FIN only when it next
     /// polls, and a durable write may just have taken a long time.
     pub(crate) fn waiting(&self) -> Waiting {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0.tcp(),
-            Self::Gone => return Waiting::End,
-        };
+        let Some(tcp) = self.tcp() else { return Waiting::End };
         let mut byte = [MaybeUninit::uninit()];
         match SockRef::from(tcp).peek(&mut byte) {
             Ok(0) => Waiting::End,

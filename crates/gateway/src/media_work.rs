@@ -1,6 +1,6 @@
 //! What comes after the record: posters and late playable copies. Never in the way of anything (NEVER-6).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use camtrail_model::{
     DerivedFiles, DerivedKey, Digest, MediaManifest,
@@ -17,33 +17,36 @@ const POSTER_TRIES: u32 = 3;
 
 /// Makes what is wanted, stores it, and tells the catalog.
 pub(crate) async fn derive(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<(), ShipError> {
-    let digest = match parts.store.head(stored.key.as_str()).await {
-        Ok(Some(object)) => object.metadata.get("sha256").and_then(|text| Digest::parse(text)),
+    let object = match parts.store.head(stored.key.as_str()).await {
+        Ok(Some(object)) => object.metadata,
         Ok(None) => return Ok(()),
         // A role that may write and not look.
-        Err(StoreError::Refused(_)) => stored.sha256,
+        Err(StoreError::Refused(_)) => BTreeMap::new(),
         Err(error) => return Err(error.into()),
     };
-    let manifest_key = DerivedKey::new(&stored.key, DerivedFiles::Manifest);
-    match stored.sha256 {
+    if is_anothers(&object, entry) || parts.spool.entry(&entry.id).is_none() {
         // A fuller upload has taken the key meanwhile, and brings its own.
-        Some(ours) if digest != Some(ours) => return Ok(()),
-        // A replay of what is complete; an earlier try may not have been able to say so.
-        None if is_there(parts, &manifest_key).await? => {
-            return Ok(parts.sink.media_changed(&stored.key).await?);
-        }
-        _ => {}
+        return Ok(());
     }
+    let digest = digest_of(&object, "sha256").or(stored.sha256).unwrap_or(entry.sha256);
+    let manifest_key = DerivedKey::new(&stored.key, DerivedFiles::Manifest);
+    let is_replay = stored.sha256.is_none();
+    if is_replay && has_manifest(parts, &manifest_key, &digest).await? {
+        // It is complete; an earlier try may not have been able to say so.
+        return Ok(parts.sink.media_changed(&stored.key).await?);
+    }
+    let opens = object.get("content_type").is_some_and(|content_type| content_type == "video/mp4");
+    let wants_playable = stored.wants_playable && !(is_replay && opens);
     let mut manifest = MediaManifest {
         version: MediaManifest::VERSION,
-        sha256: digest.unwrap_or(entry.sha256),
+        sha256: digest,
         poster: false,
         poster_width: None,
         poster_height: None,
         playable: false,
         problem: None,
     };
-    if stored.wants_playable && parts.config.remux {
+    if wants_playable && parts.config.remux {
         manifest.playable = playable_copy(parts, entry, stored).await?;
     }
     if parts.config.poster {
@@ -57,10 +60,22 @@ pub(crate) async fn derive(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -
     Ok(parts.sink.media_changed(&stored.key).await?)
 }
 
-/// Where we may not look, a replay is taken for complete.
-async fn is_there(parts: &Parts, key: &DerivedKey) -> Result<bool, ShipError> {
-    match parts.store.head(key.as_str()).await {
-        Ok(found) => Ok(found.is_some()),
+fn digest_of(object: &BTreeMap<String, String>, key: &str) -> Option<Digest> {
+    object.get(key).and_then(|text| Digest::parse(text))
+}
+
+/// Whether the key holds another upload than this one. What says nothing is taken for ours.
+fn is_anothers(object: &BTreeMap<String, String>, entry: &SpoolEntry) -> bool {
+    digest_of(object, "original_sha256").is_some_and(|digest| digest != entry.sha256)
+}
+
+/// Whether there is a manifest of this object. Where we may not look, a replay is taken for complete.
+async fn has_manifest(parts: &Parts, key: &DerivedKey, digest: &Digest) -> Result<bool, ShipError> {
+    match parts.store.get_bytes(key.as_str(), MediaManifest::MAX_BYTES).await {
+        Ok(bytes) => {
+            let manifest = bytes.and_then(|bytes| serde_json::from_slice::<MediaManifest>(&bytes).ok());
+            Ok(manifest.is_some_and(|manifest| manifest.sha256 == *digest))
+        }
         Err(StoreError::Refused(_)) => Ok(true),
         Err(error) => Err(error.into()),
     }

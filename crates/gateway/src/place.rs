@@ -21,6 +21,8 @@ pub(crate) struct Placed {
     pub(crate) key: ObjectKey,
     /// Cut uploads of the same file whose bytes these begin with, elsewhere: they must go now.
     pub(crate) superseded: Vec<Shipment>,
+    /// The same, under this very key: what is left of them must be forgotten.
+    pub(crate) overwritten: Vec<Shipment>,
 }
 
 /// An object that is ready to be put.
@@ -81,11 +83,10 @@ pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, Sh
         parts.ledger.note(&noted).await?;
         if place(parts, parcel, &key, &map, when, !ours.is_empty()).await? {
             parts.ledger.note(&Shipment { confirmed: true, ..noted }).await?;
-            let (here, superseded): (Vec<_>, Vec<_>) = cut.into_iter().partition(|cut| cut.object_key == key);
-            for overwritten in here.iter().filter(|cut| cut.original_sha256 != parcel.entry.sha256) {
-                parts.ledger.forget(&key, &overwritten.original_sha256).await?;
-            }
-            return Ok(Placed { key, superseded });
+            let (mut overwritten, superseded): (Vec<_>, Vec<_>) =
+                cut.into_iter().partition(|cut| cut.object_key == key);
+            overwritten.retain(|cut| cut.original_sha256 != parcel.entry.sha256);
+            return Ok(Placed { key, superseded, overwritten });
         }
         parts.ledger.forget(&key, &parcel.entry.sha256).await?;
     }

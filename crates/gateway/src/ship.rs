@@ -4,8 +4,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
-    CameraZones, CaptureKind, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts, MediaSource,
-    ObjectBase, ObjectKey, ObjectMetadata, names,
+    CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts,
+    MediaSource, ObjectBase, ObjectKey, ObjectMetadata, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
@@ -103,6 +103,8 @@ impl ShipError {
 pub(crate) enum Shipped {
     /// It is no event of its own; that was noted.
     Noted,
+    /// Its content doesn't say that it is whole, and how its transfer ended is still to be found out.
+    NotYet,
     /// It is in the store and the catalog; derived media are still to come.
     Event(Box<Stored>),
 }
@@ -120,10 +122,13 @@ pub(crate) struct Stored {
     pub(crate) wants_playable: bool,
 }
 
-/// Ships one entry. Idempotent.
-pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, ShipError> {
+/// Ships one entry. Idempotent. `held`: its transfer may turn out to have been cut, after all.
+pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Result<Shipped, ShipError> {
     let data = MediaSource { path: parts.spool.data_path(&entry.id), size: entry.size };
     let facts = look(parts, &data).await;
+    if held && facts.container.is_some() && facts.completeness != Completeness::Whole {
+        return Ok(Shipped::NotYet);
+    }
     let (kind, reading, complete, file) = match judge(entry, &facts) {
         Verdict::Event { kind, reading, complete, file } => (kind, reading, complete, file),
         other => {
@@ -131,6 +136,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
             return Ok(Shipped::Noted);
         }
     };
+    let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
     if let Some(key) = place::shipped_before(parts, entry, complete).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
         parts.sink.object_changed(&key).await?;
@@ -140,6 +146,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
                 if cut.object_key != key {
                     remove_superseded(parts, &cut).await?;
                 } else if cut.original_sha256 != entry.sha256 {
+                    forget_upload(parts, &cut).await?;
                     parts.ledger.forget(&key, &cut.original_sha256).await?;
                 }
             }
@@ -149,7 +156,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
             sha256: None,
             facts,
             source: data,
-            wants_playable: false,
+            wants_playable: wants_remux,
         })));
     }
     if !complete
@@ -162,7 +169,6 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
     }
     let (zone, modified) = (parts.zones.of(&entry.start.camera), entry.start.modified_at);
     let time = names::capture_time_of_file(&reading, zone, entry.received_at, modified);
-    let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
     let remuxed = if wants_remux && parts.config.remux { remux(parts, entry, &data).await } else { None };
     let object = Object::new(parts, entry, facts, remuxed, data).await?;
     let metadata = ObjectMetadata {
@@ -188,6 +194,10 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry) -> Result<Shipped, S
     parts.sink.object_changed(&placed.key).await?;
     for cut in &placed.superseded {
         remove_superseded(parts, cut).await?;
+    }
+    for cut in &placed.overwritten {
+        forget_upload(parts, cut).await?;
+        parts.ledger.forget(&placed.key, &cut.original_sha256).await?;
     }
     let wants_playable = wants_remux && !object.remuxed;
     Ok(Shipped::Event(Box::new(Stored {
@@ -293,10 +303,30 @@ async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
     Ok(measured.await.map_err(std::io::Error::other)??)
 }
 
+/// The cut upload itself may still be in the spool, waiting for its poster: shipped again after a restart it would be an
+/// event beside its whole one.
+async fn forget_upload(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
+    let spool = parts.spool.clone();
+    let cut = cut.clone();
+    let forgotten = tokio::task::spawn_blocking(move || {
+        let is_it = |entry: &SpoolEntry| {
+            entry.sha256 == cut.original_sha256
+                && entry.start.camera == cut.camera
+                && entry.original_name() == cut.original_name
+        };
+        for entry in spool.entries().iter().filter(|entry| is_it(entry)) {
+            spool.remove(&entry.id)?;
+        }
+        Ok::<_, SpoolError>(())
+    });
+    Ok(forgotten.await.map_err(std::io::Error::other)??)
+}
+
 /// A cut upload whose whole one is stored and recorded: its object, what was derived of it, its event, its line
 /// in the ledger; in this order, so that a crash in between is repaired by the next try.
 async fn remove_superseded(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
     let old = &cut.object_key;
+    forget_upload(parts, cut).await?;
     parts.store.delete(old.as_str()).await?;
     for file in DerivedFiles::ALL {
         parts.store.delete(DerivedKey::new(old, file).as_str()).await?;

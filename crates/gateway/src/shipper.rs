@@ -32,6 +32,15 @@ const UNDER_WAY_MAX: Duration = Duration::from_mins(10);
 /// How long work under way may go on when the program stops.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// How often an upload is looked at again whose transfer's end is still to be found out; that takes seconds at most.
+const HELD_POLL: Duration = Duration::from_millis(200);
+
+/// What a worker came to.
+enum Done {
+    Shipped,
+    NotYet,
+}
+
 /// What the shipper is doing, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShipperStatus {
@@ -71,7 +80,7 @@ impl Shipper {
     /// Ships until `stop` turns true; then work under way gets a few seconds. What isn't done stays in the spool.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut queue = Queue::default();
-        let mut running: JoinSet<(Arc<SpoolEntry>, Result<(), ShipError>)> = JoinSet::new();
+        let mut running: JoinSet<(Arc<SpoolEntry>, Result<Done, ShipError>)> = JoinSet::new();
         let finishing = Finishing::default();
         while !*stop.borrow() {
             while running.len() < AT_ONCE
@@ -120,18 +129,22 @@ impl Shipper {
         &self,
         entry: Arc<SpoolEntry>,
         finishing: &Finishing,
-    ) -> impl Future<Output = (Arc<SpoolEntry>, Result<(), ShipError>)> + Send + 'static {
+    ) -> impl Future<Output = (Arc<SpoolEntry>, Result<Done, ShipError>)> + Send + 'static {
         let (parts, view, media) = (self.parts.clone(), self.view.clone(), Arc::clone(&self.media));
         let finishing = finishing.clone();
         async move {
+            // In this order: once it isn't held, what its header says is final.
+            let held = parts.spool.is_held(&entry.id);
             // Its header may have changed since it was queued; or it has gone.
-            let Some(current) = parts.spool.entry(&entry.id) else { return (entry, Ok(())) };
-            let shipped = match isolated(&parts, &current).await {
-                Ok(shipped) => shipped,
+            let Some(current) = parts.spool.entry(&entry.id) else { return (entry, Ok(Done::Shipped)) };
+            let stored = match isolated(&parts, &current, held).await {
+                Ok(Shipped::Event(stored)) => stored,
+                Ok(Shipped::Noted) => {
+                    let forgotten = forget(&parts, &view, &current).await;
+                    return (entry, forgotten.map(|()| Done::Shipped));
+                }
+                Ok(Shipped::NotYet) => return (entry, Ok(Done::NotYet)),
                 Err(error) => return (entry, Err(error)),
-            };
-            let Shipped::Event(stored) = shipped else {
-                return (entry, forget(&parts, &view, &current).await);
             };
             finishing.begin(&current.id);
             tokio::spawn(async move {
@@ -141,14 +154,14 @@ impl Shipper {
                 }
                 finishing.end(&current.id);
             });
-            (entry, Ok(()))
+            (entry, Ok(Done::Shipped))
         }
     }
 
     fn done(
         &self,
         queue: &mut Queue,
-        done: Result<(Arc<SpoolEntry>, Result<(), ShipError>), tokio::task::JoinError>,
+        done: Result<(Arc<SpoolEntry>, Result<Done, ShipError>), tokio::task::JoinError>,
     ) {
         let (entry, outcome) = match done {
             Ok(done) => done,
@@ -159,7 +172,8 @@ impl Shipper {
         };
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
-            Ok(()) => {
+            Ok(Done::NotYet) => queue.put_back(entry, Instant::now() + HELD_POLL),
+            Ok(Done::Shipped) => {
                 if queue.succeeded(&entry) {
                     tracing::info!("the store takes uploads again; what waited goes now, oldest first");
                 }
@@ -180,9 +194,9 @@ impl Shipper {
 }
 
 /// A panic in one upload's shipping is that upload's failure and nobody else's.
-async fn isolated(parts: &Parts, entry: &Arc<SpoolEntry>) -> Result<Shipped, ShipError> {
+async fn isolated(parts: &Parts, entry: &Arc<SpoolEntry>, held: bool) -> Result<Shipped, ShipError> {
     let (parts, entry) = (parts.clone(), Arc::clone(entry));
-    match tokio::spawn(async move { ship(&parts, &entry).await }).await {
+    match tokio::spawn(async move { ship(&parts, &entry, held).await }).await {
         Ok(outcome) => outcome,
         Err(error) => Err(ShipError::Io(std::io::Error::other(error))),
     }

@@ -99,4 +99,6 @@ pub struct MediaManifest {
 impl MediaManifest {
     /// The version that this code writes.
     pub const VERSION: u32 = 1;
+    /// A manifest is a few hundred bytes; more is not one.
+    pub const MAX_BYTES: u64 = 64 * 1024;
 }

@@ -182,9 +182,7 @@ impl Spool {
                 let entries = self.lock();
                 return ids.iter().filter_map(|id| entries.get(id).cloned()).collect();
             }
-            // Times out only for what a receiver forgot.
-            let _ = tokio::time::timeout(HELD_MAX, self.inner.committed.notified()).await;
-            self.let_go_of_old();
+            self.inner.committed.notified().await;
         }
     }
 
@@ -192,35 +190,26 @@ impl Spool {
         self.held().insert(id, Instant::now());
     }
 
-    /// The receiver of an upload has finished with it: it may be shipped.
-    pub fn let_go(&self, id: &EntryId) {
-        if self.held().remove(id).is_some() {
-            self.is_fresh(id.clone());
+    /// Whether it is still to be found out how the transfer ended. Ask *before* reading the entry: once this says no,
+    /// what the entry says is final.
+    pub fn is_held(&self, id: &EntryId) -> bool {
+        let mut held = self.held();
+        let forgotten = held.get(id).is_some_and(|since| since.elapsed() >= HELD_MAX);
+        if forgotten {
+            held.remove(id);
         }
+        held.contains_key(id)
     }
 
-    fn let_go_of_old(&self) {
-        let old: Vec<EntryId> = self
-            .held()
-            .iter()
-            .filter(|(_, since)| since.elapsed() >= HELD_MAX)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in old {
-            self.let_go(&id);
-        }
+    /// The receiver of an upload has found out how it ended.
+    pub fn let_go(&self, id: &EntryId) {
+        self.held().remove(id);
     }
 
     /// Shows a durable entry to readers and to the shipper.
     fn list(&self, entry: SpoolEntry) {
         let id = entry.id.clone();
         self.lock().insert(id.clone(), Arc::new(entry));
-        if !self.held().contains_key(&id) {
-            self.is_fresh(id);
-        }
-    }
-
-    fn is_fresh(&self, id: EntryId) {
         self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         self.inner.committed.notify_one();
     }

@@ -118,8 +118,8 @@ impl SpoolWriter {
         outcome.map_err(SpoolError::from)
     }
 
-    /// After [`Self::commit`] the entry stays from [`Spool::fresh`] until [`Spool::let_go`]: its receiver still has to
-    /// find out how the transfer ended. Not for longer than a minute, whatever becomes of the receiver.
+    /// After [`Self::commit`] it is still to be found out how the transfer ended ([`Spool::is_held`]): until
+    /// [`Spool::let_go`], and not for longer than a minute, whatever becomes of the receiver.
     pub fn hold(&mut self) {
         self.spool.hold(self.id.clone());
     }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::Connection;
+use super::{Connection, Told};
 use crate::data::{Arrival, DataSetup, ReceiveEnd, Received, Stop, connect, receive};
 use crate::event::{Channel, SessionEvent};
 use crate::path::FtpPath;
@@ -172,11 +172,10 @@ impl Connection {
                 self.reply(226, "Stored.").await;
                 gone |= self.control.is_gone();
                 if end == TransferEnd::Complete {
-                    self.observe(&if gone {
-                        SessionEvent::UploadEndedWithoutListener { path: path.clone(), receipt }
-                    } else {
-                        SessionEvent::UploadAcknowledged { receipt }
-                    });
+                    self.told = Some(Told { path: path.clone(), receipt, at: Instant::now() });
+                    if gone {
+                        self.acknowledged(false);
+                    }
                 }
                 true
             }
