@@ -1,37 +1,8 @@
 //! Full disks and full spools: `452`, a note where a person looks, and recovery without a restart.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
-use crate::support::{Instance, Options, by_original, run, still_with, wait};
-
-/// A small file system of its own, unmounted when dropped.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    fn new(size: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = run(Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(dir.path()));
-        assert!(
-            mounted.status.success(),
-            "this test needs to mount a small tmpfs: run it as root ({})",
-            String::from_utf8_lossy(&mounted.stderr)
-        );
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        // Lazily: the program under test may still be closing its files.
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
+use crate::support::{Instance, Options, Tmpfs, by_original, still_with, wait};
 
 #[test]
 fn a_full_disk_refuses_with_452_and_recovers_by_itself() {

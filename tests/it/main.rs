@@ -6,8 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
+mod bucket;
 mod content;
 mod cut;
+mod faults;
+mod fsync_order;
 mod full;
 mod import;
 mod ingest;
@@ -17,10 +20,12 @@ mod live;
 mod names;
 mod no_ffmpeg;
 mod outage;
+mod programs;
 mod same_name;
 mod samples;
 mod session;
 mod startup;
+mod store_faults;
 mod support;
 mod watch;
 mod workspace;

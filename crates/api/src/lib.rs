@@ -91,7 +91,7 @@ pub fn router(api: Api) -> Router {
         "" => router,
         base_path => below(base_path.to_owned(), router),
     };
-    security::around(router).with_state(api)
+    security::around(router, &api).with_state(api)
 }
 
 /// Everything below `base_path`, and nothing beside it but the way there.

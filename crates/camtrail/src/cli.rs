@@ -61,6 +61,8 @@ pub(crate) struct UsageError(pub(crate) String);
 pub(crate) enum Command {
     /// Run everything in one process: FTP gateway, store, catalog, API and web app.
     Serve(ConfigArgs),
+    /// Run the gateway alone: FTP, spool, media, and shipping to the store. No API, no web app.
+    Gateway(ConfigArgs),
     /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
     Demo,
     /// Take in an existing folder tree, with any known camera naming; its files are only read.

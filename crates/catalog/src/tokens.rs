@@ -104,12 +104,13 @@ mod tests {
         assert_eq!(catalog.camera_of_token(&[3; 32]).await.unwrap().as_deref(), Some("*"));
     }
 
-    /// `testdata/catalog-1.db` was made by `catalog-1.sql`, before there were tokens, and is never made anew.
+    /// `testdata/catalog-1.sql` is what a database of version 1 held, before there were tokens, and is never made anew.
     #[tokio::test]
     async fn a_database_of_version_1_migrates_with_all_that_it_holds() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("catalog.db");
-        std::fs::write(&path, include_bytes!("../testdata/catalog-1.db")).unwrap();
+        let kept = include_str!("../testdata/catalog-1.sql");
+        rusqlite::Connection::open(&path).unwrap().execute_batch(kept).unwrap();
         for _ in 0..2 {
             let catalog = SqliteCatalog::open(&path, &ObjectBase::default()).unwrap();
             let page = catalog.page(&EventQuery::default(), PageSize::DEFAULT, None).await.unwrap();

@@ -12,6 +12,7 @@ mod identity;
 mod intake;
 mod media_work;
 mod place;
+mod queue;
 mod ship;
 mod shipper;
 mod tree;

@@ -13,8 +13,14 @@ use super::{FTP_PASSWORD, Instance};
 const PROGRAM_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Runs a program to its end, or kills it.
+/// Runs a program to its end; one that takes too long is killed, and wrong.
 pub(crate) fn run(command: &mut Command) -> Output {
+    run_within(command, PROGRAM_LIMIT)
+        .unwrap_or_else(|| panic!("{command:?} took over {} s", PROGRAM_LIMIT.as_secs()))
+}
+
+/// Runs a program to its end; `None`: it took longer, and was killed.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Option<Output> {
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     let mut child = command
         .stdin(Stdio::null())
@@ -22,7 +28,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
         .stderr(err.try_clone().unwrap())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error} (scripts/setup installs what the tests need)"));
-    let deadline = Instant::now() + PROGRAM_LIMIT;
+    let deadline = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -30,7 +36,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
         if Instant::now() >= deadline {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("{command:?} took over {} s", PROGRAM_LIMIT.as_secs());
+            return None;
         }
         std::thread::sleep(POLL);
     };
@@ -40,7 +46,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
         file.read_to_end(&mut bytes).unwrap();
         bytes
     };
-    Output { status, stdout: read(&mut out), stderr: read(&mut err) }
+    Some(Output { status, stdout: read(&mut out), stderr: read(&mut err) })
 }
 
 fn must(command: &mut Command) {

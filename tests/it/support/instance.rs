@@ -6,7 +6,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
@@ -32,10 +32,24 @@ fn binary() -> PathBuf {
 
 /// The program with a clean environment: what a test sets, and nothing of the developer's.
 pub(crate) fn camtrail() -> Command {
-    let mut command = Command::new(binary());
+    camtrail_under(&[])
+}
+
+/// The same, started by another program and its arguments (a tracer).
+fn camtrail_under(starter: &[String]) -> Command {
+    let mut command = match starter {
+        [] => Command::new(binary()),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary());
+            command
+        }
+    };
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CAMTRAIL") || name == "RUST_LOG" {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        let of_a_developer = text.starts_with("CAMTRAIL") || text.starts_with("AWS_") || text == "RUST_LOG";
+        if of_a_developer || text.to_ascii_lowercase().ends_with("_proxy") {
+            command.env_remove(&name);
         }
     }
     command
@@ -56,6 +70,10 @@ pub(crate) struct Options<'a> {
     pub(crate) env: &'a [(&'a str, &'a str)],
     /// Another data dir than one in the scratch folder.
     pub(crate) data_dir: Option<PathBuf>,
+    /// A program with arguments that starts it, and becomes it: its process is the one that is killed.
+    pub(crate) starter: &'a [String],
+    /// `serve`, or the gateway alone.
+    pub(crate) gateway: bool,
     /// The text of a configuration file.
     pub(crate) config: &'a str,
 }
@@ -65,6 +83,8 @@ pub(crate) struct Instance {
     scratch: TempDir,
     data_dir: PathBuf,
     env: Vec<(String, String)>,
+    starter: Vec<String>,
+    command: &'static str,
     child: Option<Child>,
     http: SocketAddr,
     ftp: SocketAddr,
@@ -93,6 +113,8 @@ impl Instance {
             scratch,
             data_dir,
             env: options.env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            starter: options.starter.to_vec(),
+            command: if options.gateway { "gateway" } else { "serve" },
             child: None,
             http: nowhere,
             ftp: nowhere,
@@ -118,13 +140,20 @@ impl Instance {
 
     /// Starts on the same data dir (killing first, if need be) and waits until it is ready.
     pub(crate) fn restart(&mut self) {
+        if let Err(status) = self.try_restart() {
+            panic!("the program ended at its start with {status}:\n{}", self.log());
+        }
+    }
+
+    /// The same; the status of a program that ended at its start.
+    pub(crate) fn try_restart(&mut self) -> Result<(), ExitStatus> {
         self.kill();
         let announced = self.data_dir.join("run/addresses.json");
         // A killed process leaves its file behind.
         let _ = fs::remove_file(&announced);
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut child = camtrail()
-            .args(["serve", "--data-dir"])
+        let mut child = camtrail_under(&self.starter)
+            .args([self.command, "--data-dir"])
             .arg(&self.data_dir)
             .arg("--config")
             .arg(self.scratch().join("camtrail.toml"))
@@ -136,13 +165,16 @@ impl Instance {
             .unwrap();
         let addresses = wait("the program is ready", || {
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the program ended at its start with {status}:\n{}", self.log());
+                return Some(Err(status));
             }
-            serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok()
-        });
+            serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok().map(Ok)
+        })?;
         let address = |name: &str| addresses[name].as_str().unwrap().parse().unwrap();
-        (self.http, self.ftp) = (address("http"), address("ftp"));
+        self.ftp = address("ftp");
+        // A gateway has no API.
+        self.http = if self.command == "serve" { address("http") } else { self.http };
         self.child = Some(child);
+        Ok(())
     }
 
     pub(crate) fn http(&self) -> SocketAddr {

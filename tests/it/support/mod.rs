@@ -1,21 +1,40 @@
-//! What every test uses: an instance, a camera, a person, files, and patience with an end.
+//! What every test uses: an instance, a camera, a person, files, and patience with an end; and for campaigns of
+//! faults, programs that upload, a store, and what goes wrong.
 
 mod clients;
+mod dice;
 mod events;
+mod fake_ftp;
+mod fault_proxy;
 mod files;
 mod ftp;
 mod instance;
 mod live;
+mod ports;
+mod programs;
+mod seaweed;
+mod strace;
+mod tmpfs;
 mod wait;
 mod web;
+mod wire;
 
 pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
+pub(crate) use dice::Dice;
 pub(crate) use events::{by_original, poster, text};
+pub(crate) use fake_ftp::FakeFtp;
+pub(crate) use fault_proxy::{Fault, FaultProxy};
 pub(crate) use files::{
     CLIP, STILL, data, mp4_with, program_stream, program_stream_with, sample, sha256, still_of, still_with,
 };
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
+pub(crate) use ports::free_port;
+pub(crate) use programs::{Batch, Program, Target};
+pub(crate) use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};
+pub(crate) use strace::{Call, calls, strace};
+pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};
 pub(crate) use web::{Reply, Web};
+use wire::{Framing, Head, Wire};

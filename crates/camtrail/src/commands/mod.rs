@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command};
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args).await,
+        Command::Gateway(args) => serve::gateway(&args).await,
         Command::Demo => demo::demo().await,
         Command::Import(args) => import::import(&args).await,
         Command::User(command) => accounts::user(command).await,

@@ -12,7 +12,7 @@ mod watch;
 
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ArrivalMode, Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;
 
