@@ -15,6 +15,11 @@ use crate::support::{Batch, Dice, Program, Target};
 
 /// One batch is tried again for at most so long.
 const BATCH_LIMIT: Duration = Duration::from_mins(10);
+/// Where more uploads wait in the spool, cameras hold back for a while.
+const WAITING_MAX: usize = 200;
+const HOLD_BACK_LIMIT: Duration = Duration::from_mins(1);
+/// Header and data.
+const FILES_AN_ENTRY: usize = 2;
 /// A cut comes after at least 16 KiB that the server has: programs and the system hold up to some 200 kB.
 const CUT_AFTER_BYTES: usize = 250_000;
 
@@ -39,6 +44,8 @@ impl Tally {
 /// One camera at work in a folder of its own.
 pub(super) struct Camera<'a> {
     pub(super) ftp: SocketAddr,
+    /// The program's: cameras hold back where much waits, or most would be shipped after all troubles.
+    pub(super) spool: &'a Path,
     pub(super) dir: &'a Path,
     pub(super) dice: Dice,
     pub(super) tally: &'a Tally,
@@ -48,6 +55,7 @@ impl Camera<'_> {
     /// Takes batches until there are none.
     pub(super) fn run(mut self, plan: &[Shots]) {
         while let Some(shots) = plan.get(self.tally.next.fetch_add(1, Ordering::Relaxed)) {
+            self.hold_back();
             for shot in &shots.shots {
                 fs::write(self.dir.join(shot.name()), shot.bytes()).unwrap();
             }
@@ -74,6 +82,14 @@ impl Camera<'_> {
             for shot in &shots.shots {
                 fs::remove_file(self.dir.join(shot.name())).unwrap();
             }
+        }
+    }
+
+    fn hold_back(&self) {
+        let deadline = Instant::now() + HOLD_BACK_LIMIT;
+        let waiting = || fs::read_dir(self.spool).map_or(0, Iterator::count) / FILES_AN_ENTRY;
+        while waiting() > WAITING_MAX && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(100));
         }
     }
 
