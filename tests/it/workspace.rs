@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
+    ("services", &[]),
     ("auth", &["model"]),
     ("spool", &["model", "durable"]),
     ("store", &["model", "durable"]),

@@ -5,10 +5,7 @@ use jiff::tz::Offset;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    links::{self, MediaFile},
-    state::Api,
-};
+use crate::{links::Links, state::Api};
 
 /// One clip or still.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,6 +59,8 @@ pub(crate) struct Event {
     object_key: String,
     /// A signed link to the media; answers `Range`.
     media_url: String,
+    /// A signed link that saves what `media_url` shows.
+    download_url: String,
     /// A signed link to the original for saving, where `media_url` gives a playable copy instead.
     original_url: Option<String>,
     /// A signed link to a small rendition.
@@ -153,12 +152,10 @@ pub(crate) fn utc(at: Millis) -> String {
 }
 
 impl Event {
-    pub(crate) fn new(api: &Api, record: &CatalogRecord) -> Self {
+    pub(crate) async fn new(api: &Api, record: &CatalogRecord) -> Self {
         let (metadata, key) = (&record.metadata, &record.object_key);
-        let expires = links::expiry(api.parts.clock.now());
-        let link = |file| links::link(&api.parts.key, &api.parts.config.base_path, record, file, expires);
+        let links = Links::of(api, record).await;
         let offset = Offset::from_seconds(metadata.time.offset_s).unwrap_or(Offset::UTC);
-        let shown = if record.playable_copy { MediaFile::Playable } else { MediaFile::Object };
         Self {
             id: record.id().to_string(),
             kind: key.kind().into(),
@@ -179,11 +176,12 @@ impl Event {
             complete: metadata.complete,
             playable: record.playable_copy || (opens(&metadata.content_type) && is_understood(record)),
             object_key: key.to_string(),
-            media_url: link(shown),
-            original_url: record.playable_copy.then(|| link(MediaFile::Object)),
+            media_url: links.media,
+            download_url: links.download,
+            original_url: links.original,
             small_url: None,
-            poster_url: record.poster.then(|| link(MediaFile::Poster)),
-            media_expires_at: utc(expires),
+            poster_url: links.poster,
+            media_expires_at: utc(links.expires),
             received_at: utc(metadata.received_at),
             stored_at: utc(metadata.stored_at),
             sha256: metadata.sha256.map(|digest| digest.to_string()),

@@ -1,12 +1,15 @@
-//! Signed media links: whoever holds one may load this one file until it expires, within the hour.
+//! Signed media links: whoever holds one may load this one file until it expires, within the hour. They are the
+//! store's own where it has an address that browsers reach (S3), else ours.
 //!
 //! The signing time is rounded, so that a poster keeps its address (and its place in the browser's cache) for a
 //! quarter of an hour; the client is told when a link ends and renews it silently.
 
-use camtrail_auth::SigningKey;
-use camtrail_model::{CatalogRecord, EventId, Millis};
+use std::time::Duration;
 
-use crate::problem::Problem;
+use camtrail_auth::SigningKey;
+use camtrail_model::{CatalogRecord, DerivedFiles, DerivedKey, EventId, Millis, ports::Link};
+
+use crate::{problem::Problem, state::Api};
 
 const PURPOSE: &str = "media";
 const STEP_MS: i64 = 15 * 60_000;
@@ -37,23 +40,123 @@ impl MediaFile {
 }
 
 /// When links that are made now end: 15 to 30 minutes from now.
-pub(crate) fn expiry(now: Millis) -> Millis {
+fn expiry(now: Millis) -> Millis {
     Millis((now.0.div_euclid(STEP_MS) + 2) * STEP_MS)
 }
 
-/// A link below `base_path`, good until `expires`.
-pub(crate) fn link(
-    key: &SigningKey,
-    base_path: &str,
+/// All links of one event.
+pub(crate) struct Links {
+    pub(crate) media: String,
+    pub(crate) download: String,
+    pub(crate) original: Option<String>,
+    pub(crate) poster: Option<String>,
+    pub(crate) expires: Millis,
+}
+
+impl Links {
+    pub(crate) async fn of(api: &Api, record: &CatalogRecord) -> Self {
+        let now = api.parts.clock.now();
+        let maker = Maker { api, record, now, expires: expiry(now) };
+        let shown = if record.playable_copy { MediaFile::Playable } else { MediaFile::Object };
+        Self {
+            media: maker.link(shown, false).await,
+            download: maker.link(shown, true).await,
+            original: if record.playable_copy {
+                Some(maker.link(MediaFile::Object, true).await)
+            } else {
+                None
+            },
+            poster: if record.poster { Some(maker.link(MediaFile::Poster, false).await) } else { None },
+            expires: maker.expires,
+        }
+    }
+}
+
+struct Maker<'a> {
+    api: &'a Api,
+    record: &'a CatalogRecord,
+    now: Millis,
+    expires: Millis,
+}
+
+impl Maker<'_> {
+    async fn link(&self, file: MediaFile, download: bool) -> String {
+        match self.of_store(file, download).await {
+            Some(link) => link,
+            None => self.ours(file, download),
+        }
+    }
+
+    /// `None` where the store has none, or can't sign just now: then ours leads there later.
+    async fn of_store(&self, file: MediaFile, download: bool) -> Option<String> {
+        let valid_ms = (self.expires.0 - self.now.0).max(0).unsigned_abs();
+        store_link(self.api, self.record, file, download, Duration::from_millis(valid_ms)).await
+    }
+
+    /// A link below `base_path`.
+    fn ours(&self, file: MediaFile, download: bool) -> String {
+        let parts = &self.api.parts;
+        let (id, version) = (self.record.id(), version(self.record));
+        let signature = parts.key.sign(PURPOSE, &message(&id, file, &version, self.expires));
+        let (base_path, file, expires_s) = (&parts.config.base_path, file.as_str(), self.expires.0 / 1000);
+        let download = if download { "&download=1" } else { "" };
+        format!(
+            "{base_path}/api/v1/media/{id}/{file}?v={version}&expires={expires_s}&signature={signature}{download}"
+        )
+    }
+}
+
+/// The store's own link, where it has one.
+pub(crate) async fn store_link(
+    api: &Api,
     record: &CatalogRecord,
     file: MediaFile,
-    expires: Millis,
-) -> String {
-    let id = record.id();
-    let version = version(record);
-    let signature = key.sign(PURPOSE, &message(&id, file, &version, expires));
-    let (file, expires_s) = (file.as_str(), expires.0 / 1000);
-    format!("{base_path}/api/v1/media/{id}/{file}?v={version}&expires={expires_s}&signature={signature}")
+    download: bool,
+    valid: Duration,
+) -> Option<String> {
+    let (key, content_type) = place(record, file);
+    let disposition = download.then(|| attachment(record.object_key.file().as_str()));
+    let link = Link {
+        content_type: &content_type,
+        content_disposition: disposition.as_deref(),
+        now: api.parts.clock.now(),
+        valid,
+    };
+    match api.parts.store.link(&key, &link).await {
+        Ok(link) => link,
+        Err(error) => {
+            tracing::warn!(key, %error, "no link to the store could be signed");
+            None
+        }
+    }
+}
+
+/// Where a file of an event is, and what it is.
+pub(crate) fn place(record: &CatalogRecord, file: MediaFile) -> (String, String) {
+    let derived = |file: DerivedFiles| {
+        (DerivedKey::new(&record.object_key, file).to_string(), file.content_type().to_owned())
+    };
+    match file {
+        MediaFile::Object => (record.object_key.to_string(), record.metadata.content_type.clone()),
+        MediaFile::Poster => derived(DerivedFiles::Poster),
+        MediaFile::Playable => derived(DerivedFiles::Playable),
+    }
+}
+
+/// RFC 6266: a name that old programs understand, and the true one percent-encoded.
+pub(crate) fn attachment(name: &str) -> String {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_ ".contains(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b".-_".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
 /// Replaced content gets another address, so that no cache shows the old one.
@@ -97,4 +200,18 @@ pub(crate) fn check(
 
 fn message(id: &EventId, file: MediaFile, version: &str, expires: Millis) -> String {
     format!("{id}\0{}\0{version}\0{}", file.as_str(), expires.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NEVER-27: a name never ends the header or the quotes.
+    #[test]
+    fn a_hostile_name_stays_a_name() {
+        assert_eq!(
+            attachment("a\"; x=\r\nü.mp4"),
+            "attachment; filename=\"a__ x____.mp4\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%C3%BC.mp4"
+        );
+    }
 }

@@ -19,10 +19,16 @@ const BODY_MAX_BYTES: usize = 64 * 1024;
 /// A request that isn't answered by then (live streams and media answer at once and go on).
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Only our own scripts, styles and media; no frames; nothing from elsewhere but the bucket's own media.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: \
-     https:; media-src 'self' blob: https:; connect-src 'self' https:; font-src 'self'; manifest-src 'self'; worker-src \
-     'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// Only our own scripts, styles and media, and the store's media where it has an address; no frames.
+fn content_security_policy(api: &Api) -> HeaderValue {
+    let store = api.parts.store.links_from().map_or_else(String::new, |store| format!(" {store}"));
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{store}; media-src 'self' \
+         blob:{store}; connect-src 'self'{store}; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri \
+         'self'; form-action 'self'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'self'"))
+}
 
 /// Tells OpenAPI readers how sessions travel.
 pub(crate) struct SessionCookie;
@@ -40,7 +46,7 @@ pub(crate) fn layers(router: Router<Api>, api: &Api) -> Router<Api> {
         .layer(RequestBodyLimitLayer::new(BODY_MAX_BYTES))
         .layer(from_fn_with_state(api.clone(), refuse_cross_site))
         .layer(from_fn(answer_in_time))
-        .layer(from_fn(secure_headers))
+        .layer(from_fn_with_state(content_security_policy(api), secure_headers))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why")
                 .into_response()
@@ -82,7 +88,7 @@ async fn answer_in_time(request: Request, next: Next) -> Response {
     }
 }
 
-async fn secure_headers(request: Request, next: Next) -> Response {
+async fn secure_headers(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -90,10 +96,10 @@ async fn secure_headers(request: Request, next: Next) -> Response {
         ("referrer-policy", "no-referrer"),
         ("x-frame-options", "DENY"),
         ("cross-origin-opener-policy", "same-origin"),
-        ("content-security-policy", CONTENT_SECURITY_POLICY),
     ] {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     response
 }
 

@@ -105,6 +105,21 @@ impl Arrivals {
     }
 }
 
+/// The store's own notification tells the function that does it (Lambda, or a webhook): nothing to do here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByNotification;
+
+#[async_trait]
+impl ArrivalSink for ByNotification {
+    async fn object_changed(&self, _: &ObjectKey) -> Result<(), ArrivalError> {
+        Ok(())
+    }
+
+    async fn media_changed(&self, _: &ObjectKey) -> Result<(), ArrivalError> {
+        Ok(())
+    }
+}
+
 fn from_store(error: StoreError) -> ArrivalError {
     match error {
         StoreError::Refused(_) => ArrivalError::Permanent(error.to_string()),

@@ -1,4 +1,4 @@
-//! One box: all stages wired together in one process.
+//! All stages wired together in one process: the whole box, or the gateway alone.
 
 use std::{
     fs::{self, File},
@@ -12,17 +12,17 @@ use anyhow::{Context, bail};
 use camtrail_api::{
     Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource,
 };
-use camtrail_arrival::Arrivals;
+use camtrail_arrival::{Arrivals, ByNotification};
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_gateway::{Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus};
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
     CameraZones, Millis,
-    ports::{Accounts, Clock, MediaTool, SystemClock},
+    ports::{Accounts, ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
 };
 use camtrail_spool::{Spool, SpoolConfig};
-use camtrail_store::LocalStore;
+use camtrail_store::{LocalStore, S3Config, S3Store};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use crate::{
-    config::Settings,
+    config::{ArrivalMode, Settings, StoreSettings},
     first_start::{self, Given, Shown},
     web_files::Embedded,
 };
@@ -53,6 +53,10 @@ impl DataDir {
     }
     fn ledger(&self) -> PathBuf {
         self.0.join("ledger.db")
+    }
+    /// Notes of uploads in parts.
+    fn multipart(&self) -> PathBuf {
+        self.0.join("multipart")
     }
     fn run(&self) -> PathBuf {
         self.0.join("run")
@@ -85,10 +89,19 @@ impl DataDir {
     }
 }
 
-/// A running box.
+/// What is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Everything.
+    Box,
+    /// FTP, spool, media and shipping: no API and no web app.
+    Gateway,
+}
+
+/// A running process.
 pub(crate) struct App {
-    /// Where the web app is, as bound.
-    pub(crate) http: SocketAddr,
+    /// Where the web app is, as bound; `None` for a gateway.
+    pub(crate) http: Option<SocketAddr>,
     /// Where FTP is, as bound.
     pub(crate) ftp: SocketAddr,
     /// Passwords that were made now.
@@ -144,7 +157,7 @@ impl StatusSource for BoxStatus {
 /// What the stages share.
 struct Rooms {
     spool: Spool,
-    store: Arc<LocalStore>,
+    store: Arc<dyn ObjectStore>,
     catalog: SqliteCatalog,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
@@ -171,7 +184,7 @@ impl Rooms {
         }
         Ok(Self {
             spool,
-            store: Arc::new(LocalStore::open(&dir.store()).context("opening the store")?),
+            store: open_store(dir, &settings.store)?,
             catalog: SqliteCatalog::open(&dir.catalog(), &settings.base)?,
             ledger: SqliteLedger::open(&dir.ledger(), &settings.base)?,
             media,
@@ -182,16 +195,19 @@ impl Rooms {
     }
 
     fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
-        let arrivals = Arrivals::new(
-            self.store.clone(),
-            Arc::new(self.catalog.clone()),
-            self.zones.clone(),
-            self.clock.clone(),
-        );
+        let sink: Arc<dyn ArrivalSink> = match settings.arrival {
+            ArrivalMode::Notified => Arc::new(ByNotification),
+            ArrivalMode::Inline => Arc::new(Arrivals::new(
+                self.store.clone(),
+                Arc::new(self.catalog.clone()),
+                self.zones.clone(),
+                self.clock.clone(),
+            )),
+        };
         Shipper::new(Parts {
             spool: self.spool.clone(),
             store: self.store.clone(),
-            sink: Arc::new(arrivals),
+            sink,
             cameras: Arc::new(self.catalog.clone()),
             ledger: Arc::new(self.ledger.clone()),
             media: self.media.clone(),
@@ -252,6 +268,17 @@ impl Rooms {
     }
 }
 
+fn open_store(dir: &DataDir, settings: &StoreSettings) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    Ok(match settings {
+        StoreSettings::Local => Arc::new(LocalStore::open(&dir.store()).context("opening the store")?),
+        StoreSettings::S3(config) => {
+            let config = S3Config { notes_dir: dir.multipart(), ..S3Config::clone(config) };
+            let bucket = config.bucket.clone();
+            Arc::new(S3Store::open(&config).with_context(|| format!("preparing for the bucket {bucket}"))?)
+        }
+    })
+}
+
 /// Binds before anything else is started, and says what to do where that fails.
 async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
@@ -266,32 +293,37 @@ fn bind_advice(key: &str, variable: &str, address: SocketAddr) -> String {
 }
 
 impl App {
-    /// Starts everything; when this returns, the ports are open and `run/addresses.json` is written.
-    pub(crate) async fn start(mut settings: Settings, given: &Given) -> anyhow::Result<Self> {
+    /// Starts what `shape` has; when this returns, the ports are open and `run/addresses.json` is written.
+    pub(crate) async fn start(mut settings: Settings, given: &Given, shape: Shape) -> anyhow::Result<Self> {
         let dir = DataDir::new(&settings.data_dir);
         let lock = dir.claim()?;
         let _ = fs::remove_file(dir.addresses());
-        let http = bind_http(settings.http_listen).await?;
-        let http_address = http.local_addr()?;
+        let http = match shape {
+            Shape::Box => Some(bind_http(settings.http_listen).await?),
+            Shape::Gateway => None,
+        };
+        let http_address = http.as_ref().map(TcpListener::local_addr).transpose()?;
         let rooms = Rooms::open(&dir, &settings)?;
-        let shown =
-            first_start::prepare(given, &mut settings.accounts, &rooms.catalog, &rooms.passwords).await?;
+        let accounts = &mut settings.accounts;
+        let shown = first_start::prepare(given, shape, accounts, &rooms.catalog, &rooms.passwords).await?;
         let (shipper, storage) = rooms.shipper(&settings);
         let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
         let (stop, stopped) = watch::channel(false);
-        let status = BoxStatus {
-            spool: rooms.spool.clone(),
-            spool_max_bytes: settings.spool_max_bytes,
-            shipper: shipper.status(),
-            media: rooms.media.clone(),
-            ftp: ftp_address,
-            diagnosis,
-        };
-        let api = rooms.api(&settings, status, stopped.clone()).await?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve_http(http, api, stopped.clone()));
+        if let Some(http) = http {
+            let status = BoxStatus {
+                spool: rooms.spool.clone(),
+                spool_max_bytes: settings.spool_max_bytes,
+                shipper: shipper.status(),
+                media: rooms.media.clone(),
+                ftp: ftp_address,
+                diagnosis,
+            };
+            let api = rooms.api(&settings, status, stopped.clone()).await?;
+            tasks.spawn(serve_http(http, api, stopped.clone()));
+        }
         tasks.spawn(ftp.run(until(stopped.clone())));
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)
@@ -337,10 +369,17 @@ async fn serve_http(listener: TcpListener, api: Api, stopped: watch::Receiver<bo
 }
 
 /// What scripts and checks read: the ports as really bound.
-fn announce(path: &Path, http: SocketAddr, ftp: SocketAddr, ftps: Option<SocketAddr>) -> io::Result<()> {
-    let mut addresses = serde_json::json!({ "http": http.to_string(), "ftp": ftp.to_string() });
-    if let Some(ftps) = ftps {
-        addresses["ftps"] = ftps.to_string().into();
+fn announce(
+    path: &Path,
+    http: Option<SocketAddr>,
+    ftp: SocketAddr,
+    ftps: Option<SocketAddr>,
+) -> io::Result<()> {
+    let mut addresses = serde_json::json!({ "ftp": ftp.to_string() });
+    for (name, address) in [("http", http), ("ftps", ftps)] {
+        if let Some(address) = address {
+            addresses[name] = address.to_string().into();
+        }
     }
     camtrail_durable::replace_file(path, addresses.to_string().as_bytes())
 }

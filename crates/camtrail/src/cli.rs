@@ -40,6 +40,8 @@ pub(crate) struct ConfigArgs {
 pub(crate) enum Command {
     /// Run everything in one process: FTP gateway, store, catalog, API and web app.
     Serve(ConfigArgs),
+    /// Run the gateway alone: FTP, spool, media, and shipping to the store. No API, no web app.
+    Gateway(ConfigArgs),
     /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
     Demo,
     /// People who sign in.

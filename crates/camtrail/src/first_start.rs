@@ -5,6 +5,8 @@ use camtrail_auth::{Passwords, readable_password};
 use camtrail_gateway::{AccountScope, CameraAccount};
 use camtrail_model::ports::{Accounts, FtpAccount, Role, User};
 
+use crate::app::Shape;
+
 /// The user that `CAMTRAIL_ADMIN_PASSWORD` is for.
 const ADMIN: &str = "admin";
 /// The account that `CAMTRAIL_FTP_PASSWORD` is for.
@@ -34,15 +36,19 @@ impl Given {
     }
 }
 
-/// Makes sure that somebody can sign in and some camera can upload.
+/// Makes sure that some camera can upload, and, where there is a place to sign in, that somebody can.
 pub(crate) async fn prepare(
     given: &Given,
+    shape: Shape,
     configured: &mut Vec<CameraAccount>,
     accounts: &dyn Accounts,
     passwords: &Passwords,
 ) -> anyhow::Result<Shown> {
     Ok(Shown {
-        admin_password: admin(given, accounts, passwords).await.context("making the first user")?,
+        admin_password: match shape {
+            Shape::Box => admin(given, accounts, passwords).await.context("making the first user")?,
+            Shape::Gateway => None,
+        },
         ftp_password: camera(given, configured, accounts, passwords)
             .await
             .context("making the first FTP account")?,

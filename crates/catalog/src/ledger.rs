@@ -28,8 +28,7 @@ impl SqliteLedger {
     }
 }
 
-const COLUMNS: &str =
-    "object_key, camera, original_name, original_sha256, original_size, complete, shipped_at, ladder";
+const COLUMNS: &str = "object_key, camera, original_name, original_sha256, original_size, complete, shipped_at, ladder, confirmed";
 
 /// The outer error is SQLite's; the inner one says that the row can't be read.
 fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipment, CatalogError>> {
@@ -49,6 +48,7 @@ fn shipment(base: &ObjectBase, row: &Row<'_>) -> rusqlite::Result<Result<Shipmen
         object_key,
         shipped_at: Millis(row.get(6)?),
         ladder,
+        confirmed: row.get(8)?,
     }))
 }
 
@@ -94,7 +94,8 @@ impl Ledger for SqliteLedger {
             .write(move |db| {
                 db.prepare_cached(
                     "INSERT OR REPLACE INTO shipments (object_key, camera, original_name, original_sha256, \
-                     original_size, complete, shipped_at, ladder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     original_size, complete, shipped_at, ladder, confirmed) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )
                 .and_then(|mut statement| {
                     statement.execute(params![
@@ -106,6 +107,7 @@ impl Ledger for SqliteLedger {
                         shipment.complete,
                         shipment.shipped_at.0,
                         shipment.ladder.to_text(),
+                        shipment.confirmed,
                     ])
                 })
                 .map(|_| ())
@@ -153,8 +155,10 @@ mod tests {
             object_key: record.object_key.clone(),
             shipped_at: Millis(10),
             ladder: Ladder::of_reader(&[7; 9_000][..]).unwrap(),
+            confirmed: false,
         };
         ledger.note(&shipment).await.unwrap();
+        let shipment = Shipment { confirmed: true, ..shipment };
         ledger.note(&shipment).await.unwrap();
         assert_eq!(ledger.shipments(&shipment.camera, "snap/x.jpg").await.unwrap(), vec![shipment.clone()]);
         assert_eq!(ledger.by_key(&shipment.object_key).await.unwrap(), vec![shipment.clone()]);

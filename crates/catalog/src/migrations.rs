@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// `catalog.db`.
 pub(crate) const CATALOG: &[&str] = &[include_str!("sql/catalog-1.sql")];
 /// `ledger.db`.
-pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql")];
+pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];
 
 /// Brings the database to the newest version in one transaction; returns the version that it then has, which
 /// is larger than the number of migrations where a later program wrote it (then nothing is touched).
@@ -21,4 +21,26 @@ pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusql
     transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
     transaction.commit()?;
     Ok(migrations.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ledger of version 1, as the first release wrote it, is read and goes on.
+    #[test]
+    fn an_old_ledger_is_brought_up_to_date() {
+        let mut old = Connection::open_in_memory().unwrap();
+        assert_eq!(migrate(&mut old, &LEDGER[..1]).unwrap(), 1);
+        old.execute(
+            "INSERT INTO shipments (object_key, camera, original_name, original_sha256, original_size, complete, \
+             shipped_at, ladder) VALUES ('k', 'c', 'n', 'd', 1, 1, 2, '')",
+            [],
+        )
+        .unwrap();
+        assert_eq!(migrate(&mut old, LEDGER).unwrap(), LEDGER.len());
+        let confirmed: bool = old.query_row("SELECT confirmed FROM shipments", [], |row| row.get(0)).unwrap();
+        assert!(!confirmed, "nobody knows: it is looked up");
+        assert_eq!(migrate(&mut old, LEDGER).unwrap(), LEDGER.len(), "and only once");
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -60,7 +60,7 @@ impl TlsConfig {
             return Err(TlsConfigError::NoCertificate);
         }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsConfigError::Key)?;
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;

@@ -10,6 +10,7 @@ mod ftp_storage;
 mod identity;
 mod media_work;
 mod place;
+mod queue;
 mod ship;
 mod shipper;
 mod verdict;

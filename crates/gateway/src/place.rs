@@ -2,13 +2,14 @@
 //! two.
 //!
 //! The gateway may have no permission to read the bucket. So it keeps a ledger, notes a shipment before the put,
-//! and puts with "only where there is none". What the ledger doesn't know it looks up, where it may.
+//! and puts with "only where there is none". It looks into the store where it may; where it may not, the ledger's word
+//! counts: what the store confirmed is there.
 
 use std::{collections::BTreeMap, path::Path};
 
 use camtrail_model::{
     Digest, ObjectKey, ObjectMetadata,
-    ports::{Ladder, PutOutcome, PutWhen, Shipment},
+    ports::{Ladder, PutOutcome, PutWhen, Shipment, StoreError},
 };
 use camtrail_spool::SpoolEntry;
 
@@ -46,9 +47,15 @@ pub(crate) async fn shipped_before(
     complete: bool,
 ) -> Result<Option<ObjectKey>, ShipError> {
     for shipment in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
-        if shipment.original_sha256 == entry.sha256
-            && there(parts, &shipment.object_key).await?.is_some_and(|there| there.is(entry, complete))
-        {
+        if shipment.original_sha256 != entry.sha256 {
+            continue;
+        }
+        let is_ours = match look(parts, &shipment.object_key).await? {
+            Look::There(there) => there.is(entry, complete),
+            Look::Nothing => false,
+            Look::NotAllowed => shipment.confirmed && (shipment.complete || !complete),
+        };
+        if is_ours {
             return Ok(Some(shipment.object_key));
         }
     }
@@ -64,11 +71,16 @@ pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, Sh
     for key in candidates(&parcel.wanted, &parcel.entry.sha256) {
         let when =
             if cut.iter().any(|cut| cut.object_key == key) { PutWhen::Always } else { PutWhen::Absent };
-        if when == PutWhen::Absent && is_anothers(parts, &key, parcel.entry).await? {
+        let known = parts.ledger.by_key(&key).await?;
+        let (ours, others): (Vec<_>, Vec<_>) =
+            known.iter().partition(|shipment| shipment.original_sha256 == parcel.entry.sha256);
+        if when == PutWhen::Absent && !others.is_empty() {
             continue;
         }
-        parts.ledger.note(&shipment(parcel, &key, &ladder)).await?;
-        if place(parts, parcel, &key, &map, when).await? {
+        let noted = shipment(parcel, &key, &ladder);
+        parts.ledger.note(&noted).await?;
+        if place(parts, parcel, &key, &map, when, !ours.is_empty()).await? {
+            parts.ledger.note(&Shipment { confirmed: true, ..noted }).await?;
             let (here, superseded): (Vec<_>, Vec<_>) = cut.into_iter().partition(|cut| cut.object_key == key);
             for overwritten in here.iter().filter(|cut| cut.original_sha256 != parcel.entry.sha256) {
                 parts.ledger.forget(&key, &overwritten.original_sha256).await?;
@@ -95,10 +107,15 @@ pub(crate) async fn is_stored_whole(
 ) -> Result<Option<ObjectKey>, ShipError> {
     for whole in parts.ledger.shipments(&entry.start.camera, &entry.original_name()).await? {
         let Some((length, digest)) = whole.ladder.longest_within(entry.size) else { continue };
-        if !whole.complete
-            || whole.original_size < entry.size
-            || there(parts, &whole.object_key).await?.is_none()
-        {
+        if !whole.complete || whole.original_size < entry.size {
+            continue;
+        }
+        let is_there = match look(parts, &whole.object_key).await? {
+            Look::There(_) => true,
+            Look::Nothing => false,
+            Look::NotAllowed => whole.confirmed,
+        };
+        if !is_there {
             continue;
         }
         let path = parts.spool.data_path(&entry.id);
@@ -123,10 +140,25 @@ impl There {
     }
 }
 
-async fn there(parts: &Parts, key: &ObjectKey) -> Result<Option<There>, ShipError> {
-    let object = parts.store.head(key.as_str()).await?;
+/// What a look into the store gave.
+enum Look {
+    There(There),
+    /// No object, or one that isn't ours to read.
+    Nothing,
+    /// The role that we have may not look.
+    NotAllowed,
+}
+
+async fn look(parts: &Parts, key: &ObjectKey) -> Result<Look, ShipError> {
+    let object = match parts.store.head(key.as_str()).await {
+        Ok(object) => object,
+        Err(StoreError::Refused(_)) => return Ok(Look::NotAllowed),
+        Err(error) => return Err(error.into()),
+    };
     let metadata = object.and_then(|object| ObjectMetadata::from_map(&object.metadata).ok());
-    Ok(metadata.map(|m| There { original_sha256: m.original_sha256, complete: m.complete }))
+    Ok(metadata.map_or(Look::Nothing, |m| {
+        Look::There(There { original_sha256: m.original_sha256, complete: m.complete })
+    }))
 }
 
 fn shipment(parcel: &Parcel<'_>, key: &ObjectKey, ladder: &Ladder) -> Shipment {
@@ -139,28 +171,29 @@ fn shipment(parcel: &Parcel<'_>, key: &ObjectKey, ladder: &Ladder) -> Shipment {
         object_key: key.clone(),
         shipped_at: parcel.metadata.stored_at,
         ladder: ladder.clone(),
+        confirmed: false,
     }
 }
 
-/// Whether the ledger knows the key as another upload's.
-async fn is_anothers(parts: &Parts, key: &ObjectKey, entry: &SpoolEntry) -> Result<bool, ShipError> {
-    let known = parts.ledger.by_key(key).await?;
-    Ok(known.iter().any(|shipment| shipment.original_sha256 != entry.sha256))
-}
-
-/// `false`: the key holds other bytes than ours.
+/// `false`: the key holds other bytes than ours. `tried`: an earlier try noted it; its answer may have been lost.
 async fn place(
     parts: &Parts,
     parcel: &Parcel<'_>,
     key: &ObjectKey,
     map: &BTreeMap<String, String>,
     when: PutWhen,
+    tried: bool,
 ) -> Result<bool, ShipError> {
     let put = async |when| parts.store.put_file(key.as_str(), parcel.file, Some(map), when).await;
     if put(when).await? == PutOutcome::Stored {
         return Ok(true);
     }
-    let Some(there) = there(parts, key).await? else { return Ok(false) };
+    let there = match look(parts, key).await? {
+        Look::There(there) => there,
+        Look::Nothing => return Ok(false),
+        // Nobody else writes under a key that our ledger knows.
+        Look::NotAllowed => return Ok(tried),
+    };
     if there.is(parcel.entry, parcel.metadata.complete) {
         return Ok(true);
     }

@@ -15,6 +15,7 @@ use camtrail_spool::{Spool, SpoolEntry, SpoolError, TransferEnd};
 
 use crate::{
     place::{self, Parcel},
+    queue::Trouble,
     verdict::{Verdict, judge},
 };
 
@@ -83,6 +84,18 @@ pub(crate) enum ShipError {
     Io(#[from] std::io::Error),
     #[error("no free key for {key}: three different contents claim it")]
     NoKey { key: String },
+}
+
+impl ShipError {
+    /// Whether other uploads will meet the same.
+    pub(crate) fn trouble(&self) -> Trouble {
+        match self {
+            Self::Store(_) | Self::Catalog(_) | Self::Arrival(ArrivalError::Retry(_)) => Trouble::Elsewhere,
+            Self::Arrival(ArrivalError::Permanent(_)) | Self::Spool(_) | Self::Io(_) | Self::NoKey { .. } => {
+                Trouble::Own
+            }
+        }
+    }
 }
 
 /// What became of an upload.

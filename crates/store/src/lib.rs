@@ -1,8 +1,11 @@
-//! Objects by key. Today a local directory; S3 and its kin come through the same port.
+//! Objects by key: a local directory, or S3 and its kin.
 //!
-//! Owns `DATA_DIR/store`. Promises what `camtrail_model::ports::ObjectStore` says. Why the local directory is
-//! not the `object_store` crate's: docs/design/local-store.md.
+//! Both promise what `camtrail_model::ports::ObjectStore` says, and run `camtrail_model::testing::store_contract`.
+//! Why the local directory is not the `object_store` crate's: docs/design/local-store.md; what is added to it for
+//! S3: docs/design/s3.md.
 
 mod local;
+mod s3;
 
 pub use local::LocalStore;
+pub use s3::{S3Config, S3SetupError, S3Store};

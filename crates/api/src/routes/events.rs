@@ -127,10 +127,11 @@ pub(crate) async fn list(
         asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
     let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
     let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
-    Ok(Json(EventPage {
-        items: page.items.iter().map(|record| Event::new(&api, record)).collect(),
-        next_cursor,
-    }))
+    let mut items = Vec::with_capacity(page.items.len());
+    for record in &page.items {
+        items.push(Event::new(&api, record).await);
+    }
+    Ok(Json(EventPage { items, next_cursor }))
 }
 
 /// One event.
@@ -151,5 +152,5 @@ pub(crate) async fn one(
     let missing = || Problem::not_found("event");
     let id = EventId::parse(&id).ok_or_else(missing)?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    Ok(Json(Event::new(&api, &record)))
+    Ok(Json(Event::new(&api, &record).await))
 }

@@ -151,7 +151,7 @@ impl Live {
         for change in changes.items {
             self.seq = change.seq;
             let message = match &change.subject {
-                Subject::Event { kind, id, record } => self.event(*kind, id, record.as_deref())?,
+                Subject::Event { kind, id, record } => self.event(*kind, id, record.as_deref()).await?,
                 Subject::Camera(camera) => self.camera(camera).await?,
             };
             self.ready.push_back(message.id(change.seq.to_string()));
@@ -159,13 +159,16 @@ impl Live {
         Some(())
     }
 
-    fn event(&self, kind: ChangeKind, id: &EventId, record: Option<&CatalogRecord>) -> Option<Message> {
+    async fn event(&self, kind: ChangeKind, id: &EventId, record: Option<&CatalogRecord>) -> Option<Message> {
         let name = match (kind, record) {
             (_, None) => "removed",
             (ChangeKind::New, _) => "new",
             _ => "changed",
         };
-        let event = record.map(|record| Event::new(&self.api, record));
+        let event = match record {
+            Some(record) => Some(Event::new(&self.api, record).await),
+            None => None,
+        };
         Message::default().event(name).json_data(LiveEvent { id: id.to_string(), event }).ok()
     }
 

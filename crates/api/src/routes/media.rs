@@ -1,13 +1,15 @@
 //! Media by signed link, with `Range`.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::{Query, QueryRejection};
-use camtrail_model::{CatalogRecord, DerivedFiles, DerivedKey, EventId};
+use camtrail_model::EventId;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -19,6 +21,9 @@ use crate::{
 
 /// What a camera sent must never run as a page of ours, whatever it is.
 const MEDIA_POLICY: &str = "default-src 'none'; sandbox";
+
+/// How long a link to the store is good that a redirect gives: it is followed at once.
+const REDIRECT_VALID: Duration = Duration::from_mins(15);
 
 /// Media of an event.
 ///
@@ -34,6 +39,7 @@ const MEDIA_POLICY: &str = "default-src 'none'; sandbox";
     responses(
         (status = 200, description = "The whole file.", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 206, description = "The part that `Range` asked for.", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 307, description = "The store has an address of its own for it."),
         (status = 304, description = "Not changed since `If-Modified-Since`."),
         (status = 400, description = "The link lacks a part.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The link was altered or has expired.", body = Problem, content_type = "application/problem+json"),
@@ -52,8 +58,13 @@ pub(crate) async fn media(
     let (id, file) = EventId::parse(&id).zip(MediaFile::parse(&file)).ok_or_else(missing)?;
     links::check(&api.parts.key, &id, file, &query, api.parts.clock.now())?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    let (key, content_type) = place(&record, file);
-    let path = api.parts.store.local_path(&key).ok_or_else(missing)?;
+    let (key, content_type) = links::place(&record, file);
+    let download = query.download == Some(1);
+    let Some(path) = api.parts.store.local_path(&key) else {
+        let link =
+            links::store_link(&api, &record, file, download, REDIRECT_VALID).await.ok_or_else(missing)?;
+        return Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::temporary(&link)).into_response());
+    };
     let mime = content_type.parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
     let served = ServeFile::new_with_mime(path, &mime).oneshot(request).await;
     let mut response = match served {
@@ -66,51 +77,11 @@ pub(crate) async fn media(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MEDIA_POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=900, immutable"));
-    if query.download == Some(1) {
-        headers.insert(header::CONTENT_DISPOSITION, attachment(record.object_key.file().as_str()));
-    }
-    Ok(response.into_response())
-}
-
-fn place(record: &CatalogRecord, file: MediaFile) -> (String, String) {
-    let derived = |file: DerivedFiles| {
-        (DerivedKey::new(&record.object_key, file).to_string(), file.content_type().to_owned())
-    };
-    match file {
-        MediaFile::Object => (record.object_key.to_string(), record.metadata.content_type.clone()),
-        MediaFile::Poster => derived(DerivedFiles::Poster),
-        MediaFile::Playable => derived(DerivedFiles::Playable),
-    }
-}
-
-/// RFC 6266: a name that old programs understand, and the true one percent-encoded.
-fn attachment(name: &str) -> HeaderValue {
-    let plain: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_ ".contains(c) { c } else { '_' }).collect();
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b".-_".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+    if download {
+        let value = links::attachment(record.object_key.file().as_str());
+        if let Ok(value) = value.parse() {
+            headers.insert(header::CONTENT_DISPOSITION, value);
         }
     }
-    let text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// NEVER-27: a name never ends the header or the quotes.
-    #[test]
-    fn a_hostile_name_stays_a_name() {
-        let value = attachment("a\"; x=\r\nü.mp4");
-        assert_eq!(
-            value.to_str().unwrap(),
-            "attachment; filename=\"a__ x____.mp4\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%C3%BC.mp4"
-        );
-    }
+    Ok(response.into_response())
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use camtrail_auth::readable_password;
 
 use crate::{
-    app::App,
+    app::{App, Shape},
     cli::ConfigArgs,
     commands::serve::{print_welcome, stop_signal},
     config,
@@ -26,7 +26,7 @@ pub(crate) async fn demo() -> anyhow::Result<()> {
     let given =
         Given { admin_password: Some(readable_password()?), ftp_password: Some(readable_password()?) };
     let zone = settings.zones.default_zone().clone();
-    let app = App::start(settings, &given).await?;
+    let app = App::start(settings, &given, Shape::Box).await?;
     let shown = Shown { admin_password: given.admin_password, ftp_password: given.ftp_password.clone() };
     print_welcome(app.http, app.ftp, "", &shown);
     println!("  Three simulated cameras upload to it by FTP, now and every few seconds.");

@@ -11,6 +11,7 @@ use crate::cli::{Cli, Command};
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args).await,
+        Command::Gateway(args) => serve::gateway(&args).await,
         Command::Demo => demo::demo().await,
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,

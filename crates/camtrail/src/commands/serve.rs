@@ -1,38 +1,66 @@
-//! `camtrail serve`: everything in one process until a signal.
+//! `camtrail serve`: everything in one process until a signal; and `camtrail gateway`: all but API and web app.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
-    app::App,
+    app::{App, Shape},
     cli::ConfigArgs,
-    config,
+    config::{self, ArrivalMode, ConfigError},
     first_start::{Given, Shown},
 };
 
 pub(crate) async fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::settings(args)?;
+    if settings.arrival == ArrivalMode::Notified {
+        return Err(ConfigError::Value {
+            place: "configuration".to_owned(),
+            key: "arrival.mode".to_owned(),
+            found: "notified".to_owned(),
+            expected: "\"inline\" (this version of `camtrail serve` takes no notifications yet; `camtrail gateway` may \
+                       leave them to others)"
+                .to_owned(),
+        }
+        .into());
+    }
     let base_path = settings.base_path.clone();
-    let app = App::start(settings, &Given::from_environment()).await?;
+    let app = App::start(settings, &Given::from_environment(), Shape::Box).await?;
     print_welcome(app.http, app.ftp, &base_path, &app.shown);
-    tracing::info!(http = %app.http, ftp = %app.ftp, "ready");
+    until_stopped(app).await;
+    Ok(())
+}
+
+/// `camtrail gateway`.
+pub(crate) async fn gateway(args: &ConfigArgs) -> anyhow::Result<()> {
+    let settings = config::settings(args)?;
+    let app = App::start(settings, &Given::from_environment(), Shape::Gateway).await?;
+    print_welcome(app.http, app.ftp, "", &app.shown);
+    until_stopped(app).await;
+    Ok(())
+}
+
+async fn until_stopped(app: App) {
+    let http = app.http.map(|http| http.to_string());
+    tracing::info!(http, ftp = %app.ftp, "ready");
     stop_signal().await;
     tracing::info!("stopping: uploads under way may end (a second signal stops at once)");
     tokio::select! {
         () = app.stop() => {}
         () = stop_signal() => tracing::warn!("stopped at once; what was acknowledged is in the spool"),
     }
-    Ok(())
 }
 
 /// What a person needs, once, on standard output (logs go to stderr).
-pub(crate) fn print_welcome(http: SocketAddr, ftp: SocketAddr, base_path: &str, shown: &Shown) {
+pub(crate) fn print_welcome(http: Option<SocketAddr>, ftp: SocketAddr, base_path: &str, shown: &Shown) {
     println!();
-    println!("  Camtrail is running.");
+    let what = if http.is_some() { "Camtrail" } else { "Camtrail's gateway" };
+    println!("  {what} is running.");
     println!();
-    println!("  Open      http://{}{base_path}/", reachable(http));
-    match &shown.admin_password {
-        Some(password) => println!("  Sign in   admin / {password}      (shown only this once)"),
-        None => println!("  Sign in   with your user and password"),
+    if let Some(http) = http {
+        println!("  Open      http://{}{base_path}/", reachable(http));
+        match &shown.admin_password {
+            Some(password) => println!("  Sign in   admin / {password}      (shown only this once)"),
+            None => println!("  Sign in   with your user and password"),
+        }
     }
     println!("  Cameras   upload by FTP to {}", reachable(ftp));
     if let Some(password) = &shown.ftp_password {

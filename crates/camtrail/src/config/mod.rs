@@ -11,7 +11,7 @@ mod units;
 
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ArrivalMode, Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;
 

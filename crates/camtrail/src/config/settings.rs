@@ -12,6 +12,7 @@ use camtrail_api::CameraSettings;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
+use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) ftp_tls: Option<TlsConfig>,
     pub(crate) accounts: Vec<CameraAccount>,
     pub(crate) base: ObjectBase,
+    pub(crate) store: StoreSettings,
+    pub(crate) arrival: ArrivalMode,
     pub(crate) remux: bool,
     pub(crate) remux_limit: Duration,
     pub(crate) poster: bool,
@@ -40,6 +43,24 @@ pub(crate) struct Settings {
     pub(crate) http_listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
+}
+
+/// Where objects go.
+#[derive(Clone)]
+pub(crate) enum StoreSettings {
+    /// Below the data dir.
+    Local,
+    /// A bucket; its notes' folder is the data dir's affair.
+    S3(Box<S3Config>),
+}
+
+/// Who tells the catalog of new objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ArrivalMode {
+    /// This process.
+    Inline,
+    /// The store's own notification.
+    Notified,
 }
 
 /// What is configured of cameras, and their own zones.
@@ -90,7 +111,7 @@ impl Checker<'_> {
         }
     }
 
-    /// This build has one box; what belongs to the other shapes is refused, not silently ignored.
+    /// What belongs to a shape that this build doesn't have is refused, not silently ignored.
     fn only(&self, key: &str, found: &str, allowed: &[&str]) -> Result<(), ConfigError> {
         if allowed.contains(&found) {
             return Ok(());
@@ -105,13 +126,9 @@ impl Checker<'_> {
         ))
     }
 
-    fn one_box_only(&self, config: &Config) -> Result<(), ConfigError> {
-        self.only("s3_info.bucket_name", &config.s3_info.bucket_name, &[""])?;
-        self.only("s3_info.endpoint", &config.s3_info.endpoint, &[""])?;
-        self.only("store.kind", &config.store.kind, &["local", ""])?;
+    fn has_no_other_shape(&self, config: &Config) -> Result<(), ConfigError> {
         self.only("catalog.kind", &config.catalog.kind, &["sqlite", ""])?;
         self.only("catalog.endpoint", &config.catalog.endpoint, &[""])?;
-        self.only("arrival.mode", &config.arrival.mode, &["inline", ""])?;
         self.only("arrival.url", &config.arrival.url, &[""])?;
         let flags =
             [("media.small", config.media.small), ("media.keep_original", config.media.keep_original)];
@@ -119,6 +136,78 @@ impl Checker<'_> {
             self.only(key, if on { "true" } else { "false" }, &["false"])?;
         }
         self.only("retention.max_bytes", &config.retention.max_bytes, &[""])
+    }
+
+    fn store(&self, config: &Config) -> Result<StoreSettings, ConfigError> {
+        let (store, info) = (&config.store, &config.s3_info);
+        match (store.kind.as_str(), info.bucket_name.is_empty()) {
+            ("local", _) | ("", true) => return Ok(StoreSettings::Local),
+            ("s3", true) => return Err(self.wrong("s3_info.bucket_name", "", "the name of the bucket")),
+            ("s3" | "", false) => {}
+            (other, _) => return Err(self.wrong("store.kind", other, "\"local\" or \"s3\"")),
+        }
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
+        let endpoint = given(&info.endpoint)
+            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
+            .or_else(|| variable("AWS_ENDPOINT_URL"));
+        let endpoint = endpoint.map(|url| self.url("s3_info.endpoint", &url)).transpose()?;
+        let region = given(&info.region)
+            .or_else(|| variable("AWS_REGION"))
+            .or_else(|| variable("AWS_DEFAULT_REGION"))
+            // Servers of the kind take any; this is what they are asked for most.
+            .or_else(|| endpoint.as_ref().map(|_| "us-east-1".to_owned()));
+        let region = region.ok_or_else(|| {
+            self.wrong("s3_info.region", "", "the bucket's region, such as us-west-2 (or AWS_REGION)")
+        })?;
+        let max_bytes_per_second = match store.max_bytes_per_second.as_str() {
+            "" => None,
+            text => Some(self.rate("store.max_bytes_per_second", text)?),
+        };
+        let public_endpoint = given(&info.public_endpoint);
+        Ok(StoreSettings::S3(Box::new(S3Config {
+            bucket: info.bucket_name.clone(),
+            region,
+            endpoint,
+            public_endpoint: public_endpoint
+                .map(|url| self.url("s3_info.public_endpoint", &url))
+                .transpose()?,
+            max_bytes_per_second,
+            stall_limit: self.duration("store.stall_limit", &store.stall_limit)?,
+            tags: info.tags,
+            notes_dir: PathBuf::new(),
+            keys: None,
+        })))
+    }
+
+    fn rate(&self, key: &str, text: &str) -> Result<u64, ConfigError> {
+        /// Below this, a still takes a minute and stands still for too long.
+        const LEAST: u64 = 10_000;
+        let rate = units::bytes(text).filter(|&rate| rate >= LEAST);
+        rate.ok_or_else(|| self.wrong(key, text, "bytes a second, at least 10KB, such as 500KB"))
+    }
+
+    fn url(&self, key: &str, text: &str) -> Result<String, ConfigError> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let plain = |host: &str| {
+            let host = host.trim_end_matches('/');
+            !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+        };
+        match host.filter(|host| plain(host)) {
+            Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+            None => Err(self.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
+        }
+    }
+
+    fn arrival(&self, mode: &str, store: &StoreSettings) -> Result<ArrivalMode, ConfigError> {
+        match (mode, store) {
+            ("inline" | "", _) => Ok(ArrivalMode::Inline),
+            ("notified", StoreSettings::S3(_)) => Ok(ArrivalMode::Notified),
+            ("notified", StoreSettings::Local) => {
+                Err(self.wrong("arrival.mode", mode, "\"inline\": a local store notifies nobody"))
+            }
+            _ => Err(self.wrong("arrival.mode", mode, "\"inline\" or \"notified\"")),
+        }
     }
 
     fn account(&self, index: usize, account: &FtpAccount) -> Result<CameraAccount, ConfigError> {
@@ -244,7 +333,7 @@ impl Settings {
     /// Checks all of it.
     pub(crate) fn check(loaded: Loaded, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
         let (check, config) = (Checker { place: &loaded.place }, &loaded.config);
-        check.one_box_only(config)?;
+        check.has_no_other_shape(config)?;
         let zone = match config.time_zone.as_str() {
             "" => TimeZone::system(),
             name => check.zone("time_zone", name)?,
@@ -253,6 +342,8 @@ impl Settings {
         let base = ObjectBase::parse(&config.s3_info.object_base)
             .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
         let accounts = config.ftp.account.iter().enumerate();
+        let store = check.store(config)?;
+        let arrival = check.arrival(&config.arrival.mode, &store)?;
         Ok(Self {
             data_dir: data_dir.unwrap_or(&config.data_dir).to_owned(),
             zones: CameraZones::new(zone, zones),
@@ -265,6 +356,8 @@ impl Settings {
                 .map(|(index, account)| check.account(index, account))
                 .collect::<Result<_, _>>()?,
             base,
+            store,
+            arrival,
             remux: config.media.remux,
             remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,
             poster: config.media.poster,
@@ -294,13 +387,39 @@ mod tests {
     }
 
     #[test]
+    fn a_named_bucket_is_the_store() {
+        let s3 = |text: &str| match check(text).unwrap().store {
+            StoreSettings::S3(config) => Some(*config),
+            StoreSettings::Local => None,
+        };
+        let article = "[s3_info]\nbucket_name = \"security-alarms\"\nregion = \"us-west-2\"\n";
+        let config = s3(article).unwrap();
+        assert_eq!((config.bucket.as_str(), config.region.as_str()), ("security-alarms", "us-west-2"));
+        assert!(config.tags && config.max_bytes_per_second.is_none());
+        assert!(s3(&format!("{article}[store]\nkind = \"local\"\n")).is_none());
+        assert!(s3("").is_none());
+        let own = "[s3_info]\nbucket_name = \"b\"\nendpoint = \"http://127.0.0.1:9000/\"\n";
+        assert_eq!(s3(own).unwrap().endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    }
+
+    #[test]
     fn what_cannot_be_right_is_told_with_its_key() {
         for (text, want) in [
             ("time_zone = \"Mars/Olympus\"", "time_zone: found \"Mars/Olympus\", expected an IANA time zone"),
             ("[http]\nlisten = \"8080\"", "http.listen: found \"8080\""),
             ("[spool]\nmax_bytes = \"lots\"", "spool.max_bytes: found \"lots\""),
             ("[ftp]\npassive_ports = \"60000-50000\"", "ftp.passive_ports: found"),
-            ("[store]\nkind = \"s3\"", "store.kind: found \"s3\""),
+            ("[store]\nkind = \"s3\"", "s3_info.bucket_name: found \"\""),
+            ("[store]\nkind = \"tape\"", "store.kind: found \"tape\""),
+            (
+                "[s3_info]\nbucket_name = \"b\"\nendpoint = \"minio:9000\"",
+                "s3_info.endpoint: found \"minio:9000\"",
+            ),
+            (
+                "[s3_info]\nbucket_name = \"b\"\nregion = \"r\"\n[store]\nmax_bytes_per_second = \"1KB\"",
+                "store.max_bytes_per_second: found \"1KB\"",
+            ),
+            ("[arrival]\nmode = \"notified\"", "arrival.mode: found \"notified\""),
             ("[[camera]]\nname = \"a/b\"", "camera[0].name: found \"a/b\""),
             ("[[ftp.account]]\nuser = \"x\"", "ftp.account[0].password_hash"),
             ("[[ftp.account]]\nuser = \"x\"\npassword_hash = \"hunter2\"", "found \"(not shown)\""),

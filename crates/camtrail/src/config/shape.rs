@@ -110,11 +110,21 @@ pub(crate) struct Camera {
 }
 
 /// Where objects go.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Store {
     /// `local` or `s3`; empty: `s3` if a bucket is named, else `local`.
     pub(crate) kind: String,
+    /// Bytes a second towards the bucket, over all uploads together; empty: as fast as it goes.
+    pub(crate) max_bytes_per_second: String,
+    /// A request to the bucket in which nothing moves for so long has failed, and is tried again.
+    pub(crate) stall_limit: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { kind: String::new(), max_bytes_per_second: String::new(), stall_limit: "60s".to_owned() }
+    }
 }
 
 /// The bucket; the article's own section.
@@ -125,10 +135,14 @@ pub(crate) struct S3Info {
     pub(crate) bucket_name: String,
     /// The folder in it.
     pub(crate) object_base: String,
-    /// Its region.
+    /// Its region; empty: `AWS_REGION` or `AWS_DEFAULT_REGION`.
     pub(crate) region: String,
-    /// For S3-compatible servers.
+    /// For S3-compatible servers; empty: `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, else AWS.
     pub(crate) endpoint: String,
+    /// How browsers reach that server, if by another address.
+    pub(crate) public_endpoint: String,
+    /// Objects are tagged `expire=yes` for the bucket's lifecycle rule; some S3-compatible servers know no tags.
+    pub(crate) tags: bool,
 }
 
 impl Default for S3Info {
@@ -138,6 +152,8 @@ impl Default for S3Info {
             object_base: ObjectBase::default().into(),
             region: String::new(),
             endpoint: String::new(),
+            public_endpoint: String::new(),
+            tags: true,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Secure {
         adjust(&mut tls);
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).expect("a root");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")

@@ -1,7 +1,7 @@
 //! The shipper on a real spool, store, ledger and catalog: cut and whole, same names, replays, a failing store.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
-    CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
+    CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
     ports::{Catalog, Clock, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock},
     testing::PlainMedia,
 };
@@ -20,13 +20,18 @@ use camtrail_store::LocalStore;
 use super::*;
 use crate::ShipConfig;
 
+mod long_outage;
+
 const WHOLE: &[u8] = b"\xFF\xD8\xFF\xE0 a whole still \xFF\xD9";
 
-/// A store that fails a number of times before it works.
+/// A store that fails a number of times before it works, and remembers what it was asked.
 struct Flaky {
     store: LocalStore,
     failures_left: AtomicU32,
     failing_deletes_left: AtomicU32,
+    /// Keys of captures that were put, in order.
+    put: Mutex<Vec<String>>,
+    refused: AtomicU32,
 }
 
 impl Flaky {
@@ -47,7 +52,11 @@ impl ObjectStore for Flaky {
         metadata: Option<&BTreeMap<String, String>>,
         when: PutWhen,
     ) -> Result<PutOutcome, StoreError> {
-        Self::fails(&self.failures_left)?;
+        if let Err(error) = Self::fails(&self.failures_left) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(error);
+        }
+        self.put.lock().unwrap().push(key.to_owned());
         self.store.put_file(key, source, metadata, when).await
     }
     async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
@@ -76,18 +85,23 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(Arc::new(SystemClock))
+    }
+
+    fn with(clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let base = ObjectBase::default();
-        let (spool, _) = Spool::open(&dir.path().join("spool"), SpoolConfig { max_bytes: 1 << 20 }).unwrap();
+        let (spool, _) = Spool::open(&dir.path().join("spool"), SpoolConfig { max_bytes: 1 << 24 }).unwrap();
         let store = LocalStore::open(&dir.path().join("store")).unwrap();
         let store = Arc::new(Flaky {
             store,
             failures_left: AtomicU32::new(0),
             failing_deletes_left: AtomicU32::new(0),
+            put: Mutex::default(),
+            refused: AtomicU32::new(0),
         });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let arrivals = Arrivals::new(
             Arc::<Flaky>::clone(&store),
             Arc::new(catalog.clone()),

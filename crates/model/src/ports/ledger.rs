@@ -31,6 +31,8 @@ pub struct Shipment {
     pub shipped_at: Millis,
     /// Digests of the original's beginnings: what a cut upload that is noticed later is compared with.
     pub ladder: Ladder,
+    /// Whether the store said that it has it.
+    pub confirmed: bool,
 }
 
 /// Digests of a file's first 4 kiB, 8 kiB, 16 kiB and so on, as far as it goes.
@@ -93,7 +95,7 @@ pub trait Ledger: Send + Sync {
     async fn by_key(&self, key: &ObjectKey) -> Result<Vec<Shipment>, CatalogError>;
 
     /// Notes a shipment *before* its object is put: a put that was cut off by a crash is recognised as our own
-    /// when it is tried again. Replaces what was noted of the same bytes for the key, and nothing else.
+    /// when it is tried again; and once more, confirmed, when the store has said yes. Replaces what was noted of the same bytes for the key, and nothing else.
     async fn note(&self, shipment: &Shipment) -> Result<(), CatalogError>;
 
     /// Forgets one shipment.

@@ -15,4 +15,4 @@ pub use clock::{Clock, SystemClock};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
 pub use sink::{ArrivalError, ArrivalSink};
-pub use store::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+pub use store::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};

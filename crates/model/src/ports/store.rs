@@ -3,9 +3,12 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+
+use crate::time::Millis;
 
 /// When a put may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,19 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// What a link to an object should be.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    /// The media type that the answer shall have.
+    pub content_type: &'a str,
+    /// `Content-Disposition` of the answer, where it is to be a download.
+    pub content_disposition: Option<&'a str>,
+    /// Now.
+    pub now: Millis,
+    /// How long it must be good at least.
+    pub valid: Duration,
+}
+
 /// Objects by key. Keys are `/`-joined text made by [`crate::ObjectKey`] and [`crate::DerivedKey`].
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
@@ -74,6 +90,18 @@ pub trait ObjectStore: Send + Sync {
     /// whether it exists.
     fn local_path(&self, key: &str) -> Option<PathBuf> {
         let _ = key;
+        None
+    }
+
+    /// A link by which anybody who has it reads the object from the store itself, with `Range`; the same for some
+    /// minutes. `None`: the store has no address of its own. Says nothing about whether the object exists.
+    async fn link(&self, key: &str, link: &Link<'_>) -> Result<Option<String>, StoreError> {
+        let _ = (key, link);
+        Ok(None)
+    }
+
+    /// Where the links of [`Self::link`] lead: scheme and host, for a page's content policy.
+    fn links_from(&self) -> Option<String> {
         None
     }
 

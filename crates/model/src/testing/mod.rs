@@ -3,6 +3,7 @@
 mod catalog_contract;
 mod plain_media;
 mod samples;
+pub mod store_contract;
 
 pub use catalog_contract::catalog_contract;
 pub use plain_media::PlainMedia;

@@ -275,6 +275,8 @@ export interface components {
              * @example video/mp4
              */
             content_type: string;
+            /** @description A signed link that saves what `media_url` shows. */
+            download_url: string;
             /**
              * Format: int64
              * @description Playing time in milliseconds.
@@ -747,6 +749,13 @@ export interface operations {
             };
             /** @description Not changed since `If-Modified-Since`. */
             304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The store has an address of its own for it. */
+            307: {
                 headers: {
                     [name: string]: unknown;
                 };

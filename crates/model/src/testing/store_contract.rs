@@ -1,0 +1,169 @@
+//! What every [`ObjectStore`] promises, as a suite that each implementation runs on an empty store.
+
+#![expect(clippy::unwrap_used, reason = "a broken promise ends the test")]
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use crate::ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+
+/// Names that cameras and people really use, and what some store or tool once mangled (NEVER-13).
+const AWKWARD: [&str; 8] = [
+    "base/O'Brien 50% #1/2016-08-30/Hour-15/snap/a+b (ü).JPG",
+    "base/cam/2016-08-30/Hour-15/snap/a%20b.jpg",
+    "base/cam/2016-08-30/Hour-15/snap/a b.jpg",
+    "base/cam/2016-08-30/Hour-15/snap/a+b.jpg",
+    "base/cam/2016-08-30/Hour-15/snap/[M][1]~{x}^$&;=@,!'.jpg",
+    "base/cam/2016-08-30/Hour-15/snap/#12",
+    "base/cam/2016-08-30/Hour-15/snap/back\\slash?query|<html>\"quoted\".jpg",
+    "base/cam/2016-08-30/Hour-15/snap/日本語 кириллица.jpg",
+];
+
+struct Bench<S> {
+    store: Arc<S>,
+    dir: PathBuf,
+    files: AtomicUsize,
+}
+
+impl<S: ObjectStore + 'static> Bench<S> {
+    /// A file of its own each time: what was put may be a link to it, and is never changed.
+    fn source(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.dir.join(format!("source-{}", self.files.fetch_add(1, Ordering::Relaxed)));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    async fn put(&self, key: &str, bytes: &[u8], word: &str, when: PutWhen) -> PutOutcome {
+        let source = self.source(bytes);
+        self.store.put_file(key, &source, Some(&metadata(word)), when).await.unwrap()
+    }
+
+    async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        self.store.get_bytes(key, 1 << 30).await.unwrap()
+    }
+}
+
+fn metadata(word: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("word".to_owned(), word.to_owned()),
+        ("content_type".to_owned(), "image/jpeg".to_owned()),
+    ])
+}
+
+fn object(size: u64, word: &str) -> StoredObject {
+    StoredObject { size, metadata: metadata(word) }
+}
+
+/// Runs all of it on `store`; `dir` is an empty folder for the files to put.
+pub async fn run<S: ObjectStore + 'static>(store: S, dir: &Path) {
+    let bench = Bench { store: Arc::new(store), dir: dir.to_owned(), files: AtomicUsize::new(0) };
+    a_put_is_whole_and_keeps_its_metadata(&bench).await;
+    concurrent_puts_store_one(&bench).await;
+    awkward_keys_are_kept_apart(&bench).await;
+    large_and_empty_files(&bench).await;
+    small_objects_are_replaced(&bench).await;
+    a_delete_may_be_repeated(&bench).await;
+    keys_cannot_climb(&bench).await;
+}
+
+async fn a_put_is_whole_and_keeps_its_metadata<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const KEY: &str = "base/whole/x.jpg";
+    assert_eq!(bench.store.head(KEY).await.unwrap(), None);
+    assert_eq!(bench.bytes(KEY).await, None);
+    assert_eq!(bench.put(KEY, b"one", "first", PutWhen::Absent).await, PutOutcome::Stored);
+    assert_eq!(bench.put(KEY, b"three", "second", PutWhen::Absent).await, PutOutcome::Exists);
+    assert_eq!(
+        bench.store.head(KEY).await.unwrap().unwrap(),
+        object(3, "first"),
+        "a refused put changes nothing"
+    );
+    assert_eq!(bench.put(KEY, b"three", "second", PutWhen::Always).await, PutOutcome::Stored);
+    assert_eq!(bench.bytes(KEY).await.unwrap(), b"three");
+    assert_eq!(bench.store.head(KEY).await.unwrap().unwrap(), object(5, "second"));
+}
+
+/// NEVER-12: of many concurrent puts to one key one stores, with its own metadata.
+async fn concurrent_puts_store_one<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const KEY: &str = "base/concurrent/x.jpg";
+    let tasks: Vec<_> = (1..20)
+        .map(|n| {
+            let (store, source) = (Arc::clone(&bench.store), bench.source(&vec![1; n]));
+            tokio::spawn(async move {
+                let word = metadata(&n.to_string());
+                (n, store.put_file(KEY, &source, Some(&word), PutWhen::Absent).await.unwrap())
+            })
+        })
+        .collect();
+    let mut stored = Vec::new();
+    for task in tasks {
+        let (n, outcome) = task.await.unwrap();
+        if outcome == PutOutcome::Stored {
+            stored.push(n as u64);
+        }
+    }
+    assert_eq!(stored.len(), 1);
+    assert_eq!(bench.store.head(KEY).await.unwrap().unwrap(), object(stored[0], &stored[0].to_string()));
+}
+
+async fn awkward_keys_are_kept_apart<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    for key in AWKWARD {
+        assert_eq!(bench.put(key, key.as_bytes(), "x", PutWhen::Absent).await, PutOutcome::Stored, "{key}");
+    }
+    for key in AWKWARD {
+        assert_eq!(bench.bytes(key).await.as_deref(), Some(key.as_bytes()), "{key}");
+        bench.store.delete(key).await.unwrap();
+    }
+    for key in AWKWARD {
+        assert_eq!(bench.store.head(key).await.unwrap(), None, "{key}");
+    }
+}
+
+async fn large_and_empty_files<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    let large: Vec<u8> = (0..5_300_000_u32).flat_map(u32::to_le_bytes).collect();
+    for (key, bytes) in [("base/large/x.mp4", &large[..]), ("base/empty/x.mp4", b"")] {
+        assert_eq!(bench.put(key, bytes, "first", PutWhen::Absent).await, PutOutcome::Stored, "{key}");
+        assert_eq!(bench.put(key, &large, "second", PutWhen::Absent).await, PutOutcome::Exists, "{key}");
+        assert_eq!(
+            bench.store.head(key).await.unwrap().unwrap(),
+            object(bytes.len() as u64, "first"),
+            "{key}"
+        );
+        assert!(bench.bytes(key).await.unwrap() == bytes, "{key}");
+    }
+    let longer = [&large[..], b"more"].concat();
+    let key = "base/large/x.mp4";
+    assert_eq!(bench.put(key, &longer, "third", PutWhen::Always).await, PutOutcome::Stored);
+    assert_eq!(bench.store.head(key).await.unwrap().unwrap(), object(longer.len() as u64, "third"));
+}
+
+async fn small_objects_are_replaced<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const KEY: &str = "derived/base/x.jpg/media.json";
+    for bytes in [&b"first"[..], b"second one", b""] {
+        bench.store.put_bytes(KEY, bytes).await.unwrap();
+        assert_eq!(bench.bytes(KEY).await.unwrap(), bytes);
+    }
+    bench.store.put_bytes(KEY, b"too much").await.unwrap();
+    assert!(bench.store.get_bytes(KEY, 7).await.is_err(), "more than was asked for is no answer");
+    assert!(bench.store.get_bytes(KEY, 8).await.is_ok());
+}
+
+async fn a_delete_may_be_repeated<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const KEY: &str = "base/deleted/x.jpg";
+    bench.put(KEY, b"x", "x", PutWhen::Absent).await;
+    bench.store.delete(KEY).await.unwrap();
+    bench.store.delete(KEY).await.unwrap();
+    assert_eq!(bench.store.head(KEY).await.unwrap(), None);
+    assert_eq!(bench.put(KEY, b"y", "y", PutWhen::Absent).await, PutOutcome::Stored, "a deleted key is free");
+}
+
+async fn keys_cannot_climb<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    for key in ["../x", "a/../x", "a//b", "a/./b", ""] {
+        assert!(matches!(bench.store.head(key).await, Err(StoreError::Refused(_))), "{key:?}");
+    }
+}
