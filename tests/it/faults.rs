@@ -1,7 +1,8 @@
 //! The campaign of faults: real programs upload, the process is killed, the disk is full, the store fails in every
 //! way that stores do; and at the end each file that a program was told to be stored is there once, as itself.
 //!
-//! `CAMTRAIL_FAULTS_UPLOADS`, `CAMTRAIL_FAULTS_KILLS`, `CAMTRAIL_FAULTS_SEED`, `CAMTRAIL_FAULTS_STORE` (`make faults`).
+//! `CAMTRAIL_FAULTS_UPLOADS`, `CAMTRAIL_FAULTS_KILLS`, `CAMTRAIL_FAULTS_SEED`, `CAMTRAIL_FAULTS_STORE` (`make faults`);
+//! `CAMTRAIL_FAULTS_LOG` names a file that gets the program's log.
 
 mod plan;
 mod store;
@@ -110,6 +111,10 @@ fn campaign_loses_doubles_displaces_and_corrupts_nothing() {
     let verdict = Verdict::of(&plan, &web.events("limit=500"), &store);
     let summary = summary(&stage, &verdict);
     print!("{summary}");
+    if let Ok(path) = env::var("CAMTRAIL_FAULTS_LOG") {
+        fs::write(&path, stage.instance.log()).unwrap();
+        println!("the program's log is in {path}");
+    }
     println!("duration       {} s, of which {} s uploads", began.elapsed().as_secs(), uploaded.as_secs());
     assert_eq!(tally.acknowledged(), files, "all is tried again until it is acknowledged");
     assert!(verdict.is_good(), "CAMTRAIL_FAULTS_SEED={seed}\n{summary}{}", verdict.details());
@@ -130,6 +135,7 @@ fn misbehave(stage: &mut Stage<'_>, plan: &[Shots], dice: &mut Dice, kills: usiz
             let camera = Camera { ftp, spool, dir: dir.path(), dice: dice.fork(), tally };
             scope.spawn(move || camera.run(plan));
         }
+        scope.spawn(move || progress.tell());
         let (mut filler, mut breaker) = (dice.fork(), dice.fork());
         let others = kills.div_ceil(3);
         scope.spawn(move || {
@@ -167,7 +173,7 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("doubled", verdict.doubled.len()),
         ("displaced", verdict.displaced.len()),
         ("corrupted", verdict.corrupted.len()),
-        ("no poster", verdict.posterless),
+        ("no poster", verdict.posterless.len()),
         ("tries", count(&tally.tries)),
         ("sent again", count(&tally.again)),
         ("cut", count(&tally.cuts)),
@@ -178,6 +184,9 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("store outages", count(&troubles.outages)),
     ] {
         let _ = writeln!(text, "{what:14} {number}");
+    }
+    for event in verdict.posterless.iter().take(5) {
+        let _ = writeln!(text, "  no poster: {event}");
     }
     let _ = writeln!(text, "programs       {}", by_program(tally));
     if let Some(proxy) = store.proxy() {

@@ -154,7 +154,9 @@ pub(super) fn plan(count: usize, dice: &mut Dice) -> Vec<Shots> {
             .map(|_| {
                 (moment, seed) = (moment + 1, seed + 1);
                 let length = match (content, twist) {
-                    (Content::BigMp4, _) => dice.between(6_000_000, 9_000_000),
+                    // On both sides of the size from which a bucket gets a file in parts.
+                    (Content::BigMp4, Twist::Cut) => dice.between(6_000_000, 10_000_000),
+                    (Content::BigMp4, _) => dice.between(9_000_000, 18_000_000),
                     (Content::Mp4, _) => dice.between(200_000, 400_000),
                     // Long enough to be cut well behind its first 16 KiB, whatever a program reads ahead.
                     (_, Twist::Cut | Twist::Stalled) => dice.between(500_000, 700_000),

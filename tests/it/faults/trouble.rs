@@ -20,14 +20,31 @@ pub(super) struct Progress<'a> {
 }
 
 impl Progress<'_> {
+    /// A line now and then, for whoever waits.
+    pub(super) fn tell(&self) {
+        const TELL_EACH: Duration = Duration::from_secs(30);
+        let mut told = Instant::now();
+        while self.tally.acknowledged() < self.files && !self.tally.given_up() {
+            thread::sleep(POLL);
+            if told.elapsed() >= TELL_EACH {
+                told = Instant::now();
+                println!("{} of {} acknowledged", self.tally.acknowledged(), self.files);
+            }
+        }
+    }
+
     /// Calls `trouble` so many times, spread over the campaign.
     pub(super) fn spread(&self, times: usize, dice: &mut Dice, mut trouble: impl FnMut(&mut Dice)) {
+        let _watch = self.tally.watch();
         for number in 0..times {
             // Somewhere in its own part of the files; the last ones are left in peace.
             let part = dice.between(100, 900);
             let at = self.files * (number * 1000 + part) / (times * 1000 + 200);
-            while self.tally.acknowledged() < at {
+            while self.tally.acknowledged() < at && !self.tally.given_up() {
                 thread::sleep(POLL);
+            }
+            if self.tally.given_up() {
+                return;
             }
             trouble(dice);
         }

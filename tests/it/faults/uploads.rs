@@ -5,7 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +16,7 @@ use crate::support::{Batch, Dice, Program, Target};
 /// One batch is tried again for at most so long.
 const BATCH_LIMIT: Duration = Duration::from_mins(10);
 /// Where more uploads wait in the spool, cameras hold back for a while.
-const WAITING_MAX: usize = 200;
+const WAITING_MAX: usize = 40;
 const HOLD_BACK_LIMIT: Duration = Duration::from_mins(1);
 /// Header and data.
 const FILES_AN_ENTRY: usize = 2;
@@ -31,6 +31,8 @@ pub(super) struct Tally {
     pub(super) again: AtomicUsize,
     pub(super) cuts: AtomicUsize,
     pub(super) tries: AtomicUsize,
+    /// Somebody panicked: the others needn't go on.
+    given_up: AtomicBool,
     /// By program, in the order of [`Program::ALL`].
     pub(super) stored_by: [AtomicUsize; Program::ALL.len()],
 }
@@ -38,6 +40,25 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Tells the others, should its owner panic.
+    pub(super) fn watch(&self) -> Watch<'_> {
+        Watch(self)
+    }
+}
+
+pub(super) struct Watch<'a>(&'a Tally);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.given_up.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -54,6 +75,7 @@ pub(super) struct Camera<'a> {
 impl Camera<'_> {
     /// Takes batches until there are none.
     pub(super) fn run(mut self, plan: &[Shots]) {
+        let _watch = self.tally.watch();
         while let Some(shots) = plan.get(self.tally.next.fetch_add(1, Ordering::Relaxed)) {
             self.hold_back();
             for shot in &shots.shots {
@@ -104,7 +126,8 @@ impl Camera<'_> {
             pending.retain(|_| !told.next().unwrap());
             self.tally.acknowledged.fetch_add(before - pending.len(), Ordering::Relaxed);
             if !pending.is_empty() {
-                assert!(Instant::now() < deadline, "never taken: {pending:?}");
+                let late = Instant::now() >= deadline;
+                assert!(!late && !self.tally.given_up(), "never taken: {pending:?}");
                 thread::sleep(self.dice.millis(50, 400));
             }
         }

@@ -20,14 +20,15 @@ pub(super) struct Verdict {
     pub(super) displaced: Vec<String>,
     pub(super) corrupted: Vec<String>,
     /// Their pictures could not be stored; not wrong, but known.
-    pub(super) posterless: usize,
+    pub(super) posterless: Vec<String>,
 }
 
 impl Verdict {
     pub(super) fn of(plan: &[Shots], events: &[Value], store: &Store) -> Self {
         let keys: HashSet<String> = store.keys().into_iter().collect();
         let mut verdict = Self { stored: keys.len(), listed: events.len(), ..Self::default() };
-        verdict.posterless = events.iter().filter(|event| event["poster_url"].is_null()).count();
+        let posterless = events.iter().filter(|event| event["poster_url"].is_null());
+        verdict.posterless = posterless.map(|event| text(event, "object_key").to_owned()).collect();
         let mut listed: HashMap<(String, String), Vec<&Value>> = HashMap::new();
         for event in events {
             let content = (text(event, "camera_name").to_owned(), text(event, "original_sha256").to_owned());
