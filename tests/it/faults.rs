@@ -66,15 +66,14 @@ struct Troubles {
 #[test]
 fn campaign_loses_doubles_displaces_and_corrupts_nothing() {
     let began = Instant::now();
-    let uploads = number("CAMTRAIL_FAULTS_UPLOADS", 250);
+    let uploads = number("CAMTRAIL_FAULTS_UPLOADS", 200);
     let kills = number("CAMTRAIL_FAULTS_KILLS", 5);
     let seed = number("CAMTRAIL_FAULTS_SEED", (Dice::any_seed() % 1_000_000) as usize);
     println!("faults: CAMTRAIL_FAULTS_SEED={seed} repeats this plan");
     let mut dice = Dice::new(seed as u64);
     let plan = plan(uploads, &mut dice);
     let files: usize = plan.iter().map(|shots| shots.shots.len()).sum();
-    // The local store is on it, too: 100 kB a file with its picture, and what waits.
-    let disk = Tmpfs::new(&format!("{}m", 256 + files / 5));
+    let disk = Tmpfs::new(&format!("{}m", store::disk_mb(files)));
     let data_dir = disk.path().join("data");
     let store = Store::start(&data_dir, &mut dice);
     // Cameras know one address: it must be the same after each start.
