@@ -116,7 +116,8 @@ fn campaign_loses_doubles_displaces_and_corrupts_nothing() {
     }
     println!("duration       {} s, of which {} s uploads", began.elapsed().as_secs(), uploaded.as_secs());
     assert_eq!(tally.acknowledged(), files, "all is tried again until it is acknowledged");
-    assert!(verdict.is_good(), "CAMTRAIL_FAULTS_SEED={seed}\n{summary}{}", verdict.details());
+    let log = instance.log();
+    assert!(verdict.is_good(), "CAMTRAIL_FAULTS_SEED={seed}\n{summary}{}", verdict.details(&log));
     let left: Vec<_> =
         fs::read_dir(data_dir.join("spool")).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(left.is_empty(), "the spool holds what it doesn't count: {left:?}");
@@ -183,9 +184,6 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("store outages", count(&troubles.outages)),
     ] {
         let _ = writeln!(text, "{what:14} {number}");
-    }
-    for event in verdict.posterless.iter().take(5) {
-        let _ = writeln!(text, "  no poster: {event}");
     }
     let _ = writeln!(text, "programs       {}", by_program(tally));
     if let Some(proxy) = store.proxy() {

@@ -20,7 +20,7 @@ fn wrong_configuration_is_exit_code_2() {
     for (text, want) in [
         ("[ftp]\nlisten_on = \"x\"\n", "ftp.listen_on: unknown field `listen_on`, expected one of `listen`"),
         ("time_zone = \"Mars\"\n", "time_zone: found \"Mars\", expected an IANA time zone"),
-        ("[store]\nkind = \"s3\"\n", "store.kind: found \"s3\""),
+        ("[store]\nkind = \"s3\"\n", "s3_info.bucket_name: found \"\""),
         ("[ftp\n", "TOML parse error at line 1"),
     ] {
         fs::write(&file, text).unwrap();

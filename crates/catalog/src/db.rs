@@ -213,9 +213,18 @@ fn write_all(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
         for answer in answers {
             answer(match &committed {
                 Ok(()) => Ok(()),
-                Err(error) => Err(CatalogError::Unavailable(error.to_string())),
+                Err(error) => Err(again(error)),
             });
         }
+    }
+}
+
+/// The same failure, for another caller.
+fn again(error: &CatalogError) -> CatalogError {
+    match error {
+        CatalogError::Unavailable(why) => CatalogError::Unavailable(why.clone()),
+        CatalogError::Corrupt(why) => CatalogError::Corrupt(why.clone()),
+        CatalogError::IdTaken { key } => CatalogError::IdTaken { key: key.clone() },
     }
 }
 

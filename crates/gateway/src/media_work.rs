@@ -28,8 +28,10 @@ pub(crate) async fn derive(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -
     match stored.sha256 {
         // A fuller upload has taken the key meanwhile, and brings its own.
         Some(ours) if digest != Some(ours) => return Ok(()),
-        // A replay of what is complete.
-        None if is_there(parts, &manifest_key).await? => return Ok(()),
+        // A replay of what is complete; an earlier try may not have been able to say so.
+        None if is_there(parts, &manifest_key).await? => {
+            return Ok(parts.sink.media_changed(&stored.key).await?);
+        }
         _ => {}
     }
     let mut manifest = MediaManifest {

@@ -1,6 +1,9 @@
 //! What became of every upload: compared with the list of events and with the store's real objects.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+};
 
 use serde_json::Value;
 
@@ -19,7 +22,7 @@ pub(super) struct Verdict {
     pub(super) doubled: Vec<String>,
     pub(super) displaced: Vec<String>,
     pub(super) corrupted: Vec<String>,
-    /// Their pictures could not be stored; not wrong, but known.
+    /// Their pictures could not be made or stored.
     pub(super) posterless: Vec<String>,
 }
 
@@ -87,20 +90,32 @@ impl Verdict {
     }
 
     pub(super) fn is_good(&self) -> bool {
-        [&self.lost, &self.doubled, &self.displaced, &self.corrupted].iter().all(|wrong| wrong.is_empty())
+        [&self.lost, &self.doubled, &self.displaced, &self.corrupted, &self.posterless]
+            .iter()
+            .all(|wrong| wrong.is_empty())
     }
 
-    /// The first few of each.
-    pub(super) fn details(&self) -> String {
+    /// The first few of each, and what the program's log says of them.
+    pub(super) fn details(&self, log: &str) -> String {
         const SHOWN: usize = 5;
-        [
+        let mut text = String::new();
+        for (what, all) in [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("displaced", &self.displaced),
             ("corrupted", &self.corrupted),
-        ]
-        .iter()
-        .flat_map(|(what, all)| all.iter().take(SHOWN).map(move |one| format!("{what}: {one}\n")))
-        .collect()
+            ("no poster", &self.posterless),
+        ] {
+            for one in all.iter().take(SHOWN) {
+                let _ = writeln!(text, "{what}: {one}");
+                let names = one.split(['"', '/', ' ', '\n']).filter(|word| word.starts_with("MDA"));
+                let names: HashSet<_> =
+                    names.chain(one.split('"').filter(|w| w.starts_with("MDa"))).collect();
+                for line in log.lines().filter(|line| names.iter().any(|name| line.contains(name))) {
+                    let _ = writeln!(text, "  {line}");
+                }
+            }
+        }
+        text
     }
 }

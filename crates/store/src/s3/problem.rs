@@ -5,15 +5,13 @@ use object_store::Error;
 
 /// What a store says when it has no room: S3's own kin have many words for it.
 const FULL_CODES: [&str; 5] =
-    ["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageFull", "TooManyObjects"];
+    ["QuotaExceeded", "XMinioStorageFull", "507 Insufficient", "StorageFull", "TooManyObjects"];
 
 /// The port's error. A missing object is the caller's affair; here it means that the bucket is missing.
 pub(super) fn problem(error: &Error) -> StoreError {
     let text = words(error);
     match error {
-        _ if FULL_CODES.iter().any(|code| text.contains(code)) || text.contains("507") => {
-            StoreError::Full(text)
-        }
+        _ if FULL_CODES.iter().any(|code| text.contains(code)) => StoreError::Full(text),
         Error::NotFound { .. } => StoreError::Refused(format!("is there such a bucket? {text}")),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::InvalidPath { .. } => {
             StoreError::Refused(text)
@@ -22,29 +20,25 @@ pub(super) fn problem(error: &Error) -> StoreError {
     }
 }
 
-/// S3 answers in XML: its `Code` and `Message` are what a person needs; else the chain of causes.
+/// S3 answers in XML: its `Code` and `Message` are what a person needs; else the cause of all causes.
 fn words(error: &Error) -> String {
-    let chain = chain(error);
-    match (element(&chain, "Code"), element(&chain, "Message")) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        _ => chain,
-    }
-}
-
-/// Each cause once; the library repeats them on every level.
-fn chain(error: &Error) -> String {
     let mut text = error.to_string();
+    let mut deepest = text.clone();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
+        deepest = error.to_string();
+        text.push_str(&deepest);
         cause = error.source();
     }
-    text
+    match (element(&text, "Code"), element(&text, "Message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        // A HEAD's refusal has no body, only a number.
+        _ => match deepest.split_once("non-2xx status code: ") {
+            Some((_, status)) => status.trim_end_matches([':', ' ']).to_owned(),
+            None => deepest,
+        },
+    }
 }
 
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -72,6 +66,9 @@ mod tests {
             "the store refused: SignatureDoesNotMatch: The key is wrong."
         );
         assert!(matches!(generic("<Code>QuotaExceeded</Code>"), StoreError::Full(_)));
-        assert!(matches!(generic("connection reset"), StoreError::Unavailable(_)));
+        let reset = generic("Connection reset by peer (os error 104)").to_string();
+        assert_eq!(reset, "the store can't be reached: Connection reset by peer (os error 104)");
+        let busy = generic("Server returned non-2xx status code: 503 Service Unavailable: ").to_string();
+        assert_eq!(busy, "the store can't be reached: 503 Service Unavailable");
     }
 }
