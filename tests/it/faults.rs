@@ -60,6 +60,8 @@ struct Troubles {
     failed_starts: AtomicUsize,
     full: AtomicUsize,
     outages: AtomicUsize,
+    /// For how long at most nothing came into the spool or left it.
+    standstill_ms: AtomicUsize,
 }
 
 /// The test that `make faults` runs at length.
@@ -135,7 +137,10 @@ fn misbehave(stage: &mut Stage<'_>, plan: &[Shots], dice: &mut Dice, kills: usiz
             let camera = Camera { ftp, spool, dir: dir.path(), dice: dice.fork(), tally };
             scope.spawn(move || camera.run(plan));
         }
-        scope.spawn(move || progress.tell());
+        scope.spawn(move || {
+            let longest = progress.watch_over(spool);
+            troubles.standstill_ms.fetch_max(longest.as_millis() as usize, Ordering::Relaxed);
+        });
         let (mut filler, mut breaker) = (dice.fork(), dice.fork());
         let others = kills.div_ceil(3);
         scope.spawn(move || {
@@ -174,6 +179,7 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("displaced", verdict.displaced.len()),
         ("corrupted", verdict.corrupted.len()),
         ("no poster", verdict.posterless.len()),
+        ("not remuxed", verdict.not_remuxed),
         ("tries", count(&tally.tries)),
         ("sent again", count(&tally.again)),
         ("cut", count(&tally.cuts)),
@@ -182,6 +188,7 @@ fn summary(stage: &Stage<'_>, verdict: &Verdict) -> String {
         ("disk full", count(&troubles.full)),
         ("refused (452)", instance.log().matches("the camera was told 452").count()),
         ("store outages", count(&troubles.outages)),
+        ("standstill ms", count(&troubles.standstill_ms)),
     ] {
         let _ = writeln!(text, "{what:14} {number}");
     }

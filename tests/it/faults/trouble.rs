@@ -2,6 +2,9 @@
 //! store is out of order.
 
 use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -20,17 +23,28 @@ pub(super) struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    /// A line now and then, for whoever waits.
-    pub(super) fn tell(&self) {
+    /// A line now and then, for whoever waits. Returns for how long at most uploads waited while none came or went:
+    /// longer than outages, hangs and the waits after them means that shipping stood still.
+    pub(super) fn watch_over(&self, spool: &Path) -> Duration {
         const TELL_EACH: Duration = Duration::from_secs(30);
-        let mut told = Instant::now();
+        const LOOK_EACH: Duration = Duration::from_millis(200);
+        let (mut told, mut changed) = (Instant::now(), Instant::now());
+        let (mut longest, mut before) = (Duration::ZERO, BTreeSet::new());
         while self.tally.acknowledged() < self.files && !self.tally.given_up() {
-            thread::sleep(POLL);
+            thread::sleep(LOOK_EACH);
+            let waiting: BTreeSet<_> =
+                fs::read_dir(spool).into_iter().flatten().flatten().map(|file| file.file_name()).collect();
+            if waiting.is_empty() || waiting != before {
+                changed = Instant::now();
+                before = waiting;
+            }
+            longest = longest.max(changed.elapsed());
             if told.elapsed() >= TELL_EACH {
                 told = Instant::now();
                 println!("{} of {} acknowledged", self.tally.acknowledged(), self.files);
             }
         }
+        longest
     }
 
     /// Calls `trouble` so many times, spread over the campaign.
