@@ -68,7 +68,7 @@ impl Verdict {
             self.lost.push(format!("no object: {key}"));
             return;
         };
-        let remuxed = shot.wants_remux() && key.ends_with(".mp4");
+        let remuxed = shot.wants_remux() && event["content_type"] == "video/mp4";
         self.not_remuxed += usize::from(shot.wants_remux() && !remuxed);
         let really = sha256(&object);
         let whole = really == text(event, "sha256")
