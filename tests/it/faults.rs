@@ -86,7 +86,8 @@ fn campaign_loses_doubles_displaces_and_corrupts_nothing() {
         ("CAMTRAIL__HTTP__LISTEN", listen[1].clone()),
     ]);
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut instance = Instance::with(&Options { env: &settings, data_dir: Some(data_dir.clone()) });
+    let mut instance =
+        Instance::with(&Options { env: &settings, data_dir: Some(data_dir.clone()), ..Options::default() });
     let (tally, troubles) = (Tally::default(), Troubles::default());
     if let Some(proxy) = store.proxy() {
         proxy.fail(PER_MILLE);

@@ -6,9 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
+mod bucket;
 mod content;
 mod cut;
 mod faults;
+mod fsync_order;
 mod full;
 mod kill;
 mod listing;

@@ -85,6 +85,13 @@ pub enum SessionEvent {
         /// From `finish`.
         receipt: Receipt,
     },
+    /// The client was there when it was told `226` about a [`TransferEnd::Complete`]
+    /// upload. For each of those, either this comes or
+    /// [`Self::UploadEndedWithoutListener`], as the last that is heard of it.
+    UploadAcknowledged {
+        /// From `finish`.
+        receipt: Receipt,
+    },
     /// Not FTP: a port scan, HTTP, or TLS on the plain port. Answered once, closed.
     NotFtp {
         /// What it looked like.

@@ -15,7 +15,7 @@ use camtrail_model::{
     Millis,
     ports::{Clock, Ledger},
 };
-use camtrail_spool::{Spool, SpoolError, SpoolWriter, TransferEnd, UploadStart};
+use camtrail_spool::{EntryId, Spool, SpoolError, SpoolWriter, TransferEnd, UploadStart};
 
 use crate::{
     diagnosis::Diagnosis,
@@ -131,7 +131,11 @@ impl Upload for SpoolUpload {
             ftp::TransferEnd::Cut(_) if self.writer.is_empty() => return Ok(Receipt::default()),
             ftp::TransferEnd::Cut(reason) => TransferEnd::Cut(reason.to_string()),
         };
-        let Self { writer, clock, diagnosis, peer, account, name } = *self;
+        let Self { mut writer, clock, diagnosis, peer, account, name } = *self;
+        if transfer == TransferEnd::Complete {
+            // The session looks once more whether anybody hears its 226: until then nobody can say what this is.
+            writer.hold();
+        }
         match writer.commit(transfer, clock.now()).await {
             Ok(entry) => Ok(Receipt(entry.id.to_string())),
             Err(error) => {
@@ -271,6 +275,11 @@ impl Storage for FtpStorage {
             return;
         }
         match event {
+            SessionEvent::UploadAcknowledged { receipt } => {
+                if let Some(id) = EntryId::parse(&receipt.0) {
+                    self.spool.let_go(&id);
+                }
+            }
             SessionEvent::UploadEndedWithoutListener { path, receipt } => {
                 tracing::warn!(%peer, account, %path, "the camera was gone before it could be told 226");
                 self.mark_suspect(&receipt.0);
@@ -283,13 +292,10 @@ impl Storage for FtpStorage {
 impl FtpStorage {
     /// The durable write outlived the camera: the file may be whole or cut. Off the session's thread.
     fn mark_suspect(&self, receipt: &str) {
-        let Some(entry) = self.spool.entries().into_iter().find(|entry| entry.id.to_string() == receipt)
-        else {
-            return;
-        };
+        let Some(id) = EntryId::parse(receipt) else { return };
         let spool = self.spool.clone();
         tokio::task::spawn_blocking(move || {
-            let suspect = spool.update(&entry.id, |entry| {
+            let suspect = spool.update(&id, |entry| {
                 if entry.transfer == TransferEnd::Complete {
                     entry.transfer = TransferEnd::Suspect("control connection closed before 226".to_owned());
                 }
@@ -297,6 +303,7 @@ impl FtpStorage {
             if let Err(error) = suspect {
                 tracing::warn!(%error, "an upload could not be marked as suspect");
             }
+            spool.let_go(&id);
         });
     }
 }

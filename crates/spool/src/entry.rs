@@ -16,8 +16,8 @@ impl EntryId {
         Self(format!("{:015}-{number:08x}", started_at.0.max(0)))
     }
 
-    /// The id in a file's stem, if it is one of ours.
-    pub(crate) fn from_stem(stem: &str) -> Option<Self> {
+    /// The reverse of its text; `None` for what isn't an id.
+    pub fn parse(stem: &str) -> Option<Self> {
         let (millis, number) = stem.split_once('-')?;
         let digits = millis.len() == 15 && millis.bytes().all(|byte| byte.is_ascii_digit());
         let hex = number.len() == 8 && number.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -18,13 +18,14 @@ mod recovery;
 mod writer;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use camtrail_durable::DirSync;
@@ -35,6 +36,9 @@ pub use entry::{EntryId, SpoolEntry, TransferEnd, UploadStart};
 pub use error::SpoolError;
 pub use recovery::Recovery;
 pub use writer::SpoolWriter;
+
+/// A receiver that keeps an entry back for longer has forgotten it.
+const HELD_MAX: Duration = Duration::from_mins(1);
 
 /// Bounds of a spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,8 @@ struct Inner {
     edit: Mutex<()>,
     /// Ids that were committed or changed since the shipper last asked.
     fresh: Mutex<Vec<EntryId>>,
+    /// Ids whose receiver hasn't finished with them, and since when.
+    held: Mutex<HashMap<EntryId, Instant>>,
     committed: Notify,
 }
 
@@ -88,6 +94,7 @@ impl Spool {
             counter: AtomicU32::new(0),
             edit: Mutex::default(),
             fresh: Mutex::default(),
+            held: Mutex::default(),
             committed: Notify::new(),
         };
         let spool = Self { inner: Arc::new(inner) };
@@ -170,7 +177,32 @@ impl Spool {
                 let entries = self.lock();
                 return ids.iter().filter_map(|id| entries.get(id).cloned()).collect();
             }
-            self.inner.committed.notified().await;
+            // Times out only for what a receiver forgot.
+            let _ = tokio::time::timeout(HELD_MAX, self.inner.committed.notified()).await;
+            self.let_go_of_old();
+        }
+    }
+
+    fn hold(&self, id: EntryId) {
+        self.held().insert(id, Instant::now());
+    }
+
+    /// The receiver of an upload has finished with it: it may be shipped.
+    pub fn let_go(&self, id: &EntryId) {
+        if self.held().remove(id).is_some() {
+            self.is_fresh(id.clone());
+        }
+    }
+
+    fn let_go_of_old(&self) {
+        let old: Vec<EntryId> = self
+            .held()
+            .iter()
+            .filter(|(_, since)| since.elapsed() >= HELD_MAX)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in old {
+            self.let_go(&id);
         }
     }
 
@@ -178,8 +210,18 @@ impl Spool {
     fn list(&self, entry: SpoolEntry) {
         let id = entry.id.clone();
         self.lock().insert(id.clone(), Arc::new(entry));
+        if !self.held().contains_key(&id) {
+            self.is_fresh(id);
+        }
+    }
+
+    fn is_fresh(&self, id: EntryId) {
         self.inner.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         self.inner.committed.notify_one();
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<EntryId, Instant>> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<EntryId, Arc<SpoolEntry>>> {

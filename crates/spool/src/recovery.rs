@@ -73,7 +73,7 @@ fn ids(dir: &Path) -> io::Result<BTreeSet<EntryId>> {
     for file in fs::read_dir(dir)? {
         let name = file?.file_name();
         let stem = name.to_str().and_then(|name| name.split('.').next());
-        ids.extend(stem.and_then(EntryId::from_stem));
+        ids.extend(stem.and_then(EntryId::parse));
     }
     Ok(ids)
 }

@@ -118,3 +118,24 @@ async fn any_left_over_state_is_understood() {
         assert_eq!(dir.path().join("lost").exists(), want.lost > 0, "{name}");
     }
 }
+
+/// A transfer whose end is still looked into isn't shipped; one that its receiver forgot is, in the end.
+#[tokio::test]
+async fn a_held_entry_is_listed_and_not_fresh() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let mut writer = spool.begin(start("a.jpg")).unwrap();
+    writer.write(b"bytes").await.unwrap();
+    writer.hold();
+    let entry = writer.commit(TransferEnd::Complete, Millis(1)).await.unwrap();
+    assert_eq!(spool.usage().entries, 1);
+    let soon = Duration::from_millis(50);
+    assert!(tokio::time::timeout(soon, spool.fresh()).await.is_err());
+    spool.update(&entry.id, |entry| entry.transfer = TransferEnd::Suspect("x".to_owned())).unwrap();
+    assert!(tokio::time::timeout(soon, spool.fresh()).await.is_err(), "a change doesn't let it go");
+    spool.let_go(&entry.id);
+    let fresh = spool.fresh().await;
+    assert_eq!((fresh.len(), &fresh[0].transfer), (1, &TransferEnd::Suspect("x".to_owned())));
+    spool.let_go(&entry.id);
+    assert!(tokio::time::timeout(soon, spool.fresh()).await.is_err(), "and only once");
+}

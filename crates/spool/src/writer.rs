@@ -118,6 +118,12 @@ impl SpoolWriter {
         outcome.map_err(SpoolError::from)
     }
 
+    /// After [`Self::commit`] the entry stays from [`Spool::fresh`] until [`Spool::let_go`]: its receiver still has to
+    /// find out how the transfer ended. Not for longer than a minute, whatever becomes of the receiver.
+    pub fn hold(&mut self) {
+        self.spool.hold(self.id.clone());
+    }
+
     /// Makes the upload durable: file fsync, header, rename, directory fsync. Only after Ok may anybody be told
     /// that it arrived. On an error nothing is left of it. Once begun it runs to its end, even if the caller
     /// goes away: then the entry is there and nobody was told, as after a lost `226`.
@@ -179,6 +185,7 @@ fn abandon(spool: &Spool, id: &EntryId, reserved: u64) {
             tracing::warn!(entry = %id, %error, "an abandoned upload could not be removed from the spool");
         }
     }
+    spool.let_go(id);
     spool.release(reserved);
 }
 

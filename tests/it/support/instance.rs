@@ -32,7 +32,19 @@ fn binary() -> PathBuf {
 
 /// The program with a clean environment: what a test sets, and nothing of the developer's.
 pub(crate) fn camtrail() -> Command {
-    let mut command = Command::new(binary());
+    camtrail_under(&[])
+}
+
+/// The same, started by another program and its arguments (a tracer).
+fn camtrail_under(starter: &[String]) -> Command {
+    let mut command = match starter {
+        [] => Command::new(binary()),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary());
+            command
+        }
+    };
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let of_a_developer = text.starts_with("CAMTRAIL") || text.starts_with("AWS_") || text == "RUST_LOG";
@@ -58,6 +70,10 @@ pub(crate) struct Options<'a> {
     pub(crate) env: &'a [(&'a str, &'a str)],
     /// Another data dir than one in the scratch folder.
     pub(crate) data_dir: Option<PathBuf>,
+    /// A program with arguments that starts it, and becomes it: its process is the one that is killed.
+    pub(crate) starter: &'a [String],
+    /// `serve`, or the gateway alone.
+    pub(crate) gateway: bool,
 }
 
 /// A running program; killed when dropped, and its log shown if the test failed.
@@ -65,6 +81,8 @@ pub(crate) struct Instance {
     scratch: TempDir,
     data_dir: PathBuf,
     env: Vec<(String, String)>,
+    starter: Vec<String>,
+    command: &'static str,
     child: Option<Child>,
     http: SocketAddr,
     ftp: SocketAddr,
@@ -92,6 +110,8 @@ impl Instance {
             scratch,
             data_dir,
             env: options.env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            starter: options.starter.to_vec(),
+            command: if options.gateway { "gateway" } else { "serve" },
             child: None,
             http: nowhere,
             ftp: nowhere,
@@ -129,8 +149,8 @@ impl Instance {
         // A killed process leaves its file behind.
         let _ = fs::remove_file(&announced);
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut child = camtrail()
-            .args(["serve", "--data-dir"])
+        let mut child = camtrail_under(&self.starter)
+            .args([self.command, "--data-dir"])
             .arg(&self.data_dir)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(self.cwd())
@@ -145,7 +165,9 @@ impl Instance {
             serde_json::from_slice::<Value>(&fs::read(&announced).ok()?).ok().map(Ok)
         })?;
         let address = |name: &str| addresses[name].as_str().unwrap().parse().unwrap();
-        (self.http, self.ftp) = (address("http"), address("ftp"));
+        self.ftp = address("ftp");
+        // A gateway has no API.
+        self.http = if self.command == "serve" { address("http") } else { self.http };
         self.child = Some(child);
         Ok(())
     }

@@ -171,8 +171,12 @@ impl Connection {
                 let mut gone = self.client_is_gone(None).await;
                 self.reply(226, "Stored.").await;
                 gone |= self.control.is_gone();
-                if gone && end == TransferEnd::Complete {
-                    self.observe(&SessionEvent::UploadEndedWithoutListener { path: path.clone(), receipt });
+                if end == TransferEnd::Complete {
+                    self.observe(&if gone {
+                        SessionEvent::UploadEndedWithoutListener { path: path.clone(), receipt }
+                    } else {
+                        SessionEvent::UploadAcknowledged { receipt }
+                    });
                 }
                 true
             }

@@ -12,9 +12,12 @@ use jiff::civil::Time;
 
 use super::{
     folders::FolderTime,
-    runs::{Run, joined, runs},
+    runs::{Run, all_digits, joined, runs},
     stamp,
 };
+
+/// No single clip is longer: a day, in seconds.
+const DURATION_MAX_S: u64 = 86_400;
 
 /// A time of day, and how long the clip is where the name says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +72,19 @@ fn yi_hack(stem: &str, folder: &FolderTime) -> Option<Clock> {
     // An event's prefix may end in a digit of its own: the minute is the last two.
     let minute = minute.get(minute.len().checked_sub(2)?..)?;
     let digits = duration.bytes().take_while(u8::is_ascii_digit).count();
-    let seconds: u64 = duration[..digits].parse().ok()?;
+    if ![minute, second, &duration[..digits]].iter().all(|text| all_digits(text)) {
+        return None;
+    }
+    // More than fits into a number is more than a clip lasts, too.
+    let seconds = duration[..digits].parse().ok().filter(|&seconds| seconds <= DURATION_MAX_S);
     let (minute, second) = (minute.parse().ok()?, second.parse().ok()?);
     let of_hour = |hour| Time::new(hour, minute, second, 0).ok();
     // Without an hour it must be a time of some hour all the same.
     of_hour(0)?;
-    Some(Clock { time: folder.hour.and_then(of_hour), duration_ms: Some(seconds * 1000) })
+    Some(Clock {
+        time: folder.hour.and_then(of_hour),
+        duration_ms: seconds.map(|seconds: u64| seconds * 1000),
+    })
 }
 
 /// `HHMMSS`, perhaps with milliseconds: only below a date, for six digits are many things.

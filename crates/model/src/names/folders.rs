@@ -11,7 +11,7 @@
 use jiff::civil::Date;
 
 use super::{
-    runs::{Run, joined, runs},
+    runs::{Run, all_digits, joined, runs},
     stamp,
 };
 
@@ -57,8 +57,9 @@ fn split_date(folders: &[&str]) -> Option<Date> {
     if year.len() != 4 || !short(month) || !short(day) {
         return None;
     }
-    stamp::date(&format!("{year}{month:0>2}{day:0>2}"))
-        .filter(|_| all_digits(year) && all_digits(month) && all_digits(day))
+    // Lengths are bytes: other letters must be out before anything is cut by them.
+    let digits = [year, month, day].iter().all(|text| all_digits(text));
+    digits.then(|| stamp::date(&format!("{year}{month:0>2}{day:0>2}")))?
 }
 
 /// A date within one folder's name, and the hour where that is written there, too.
@@ -112,8 +113,4 @@ fn named_hour(folder: &str) -> Option<i8> {
 
 fn two_digits(folder: &str) -> Option<i8> {
     if folder.len() == 2 && all_digits(folder) { folder.parse().ok() } else { None }
-}
-
-fn all_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -8,6 +8,8 @@
 mod clock;
 mod folders;
 mod hints;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 mod runs;
 mod stamp;
 
@@ -123,13 +125,16 @@ pub fn is_in_progress(file: &str) -> bool {
     IN_PROGRESS_ENDINGS.iter().any(|ending| lower.len() > ending.len() && lower.ends_with(ending))
 }
 
-/// The name that an in-progress name stands for: `a.jpg_`, `a.jpg.tmp` and `a.jpg.part` are `a.jpg`.
+/// The name that an in-progress name stands for: `a.jpg_`, `a.jpg.tmp`, `a.jpg.part` and `a.jpg.tmp_` are `a.jpg`.
 pub fn finished_name(file: &str) -> &str {
     let lower = file.to_ascii_lowercase();
-    IN_PROGRESS_ENDINGS
-        .iter()
-        .find(|ending| lower.len() > ending.len() && lower.ends_with(*ending))
-        .map_or(file, |ending| &file[..file.len() - ending.len()])
+    let mut length = file.len();
+    while let Some(ending) =
+        IN_PROGRESS_ENDINGS.iter().find(|ending| length > ending.len() && lower[..length].ends_with(*ending))
+    {
+        length -= ending.len();
+    }
+    &file[..length]
 }
 
 /// How far a clock may be ahead of the arrival before its claim is refused, in milliseconds.

@@ -48,3 +48,8 @@ pub(super) fn joined(text: &str, run: &Run<'_>, next: &Run<'_>, separators: &str
     let mut chars = between.chars();
     matches!((chars.next(), chars.next()), (Some(c), None) if separators.contains(c))
 }
+
+/// Whether `text` is a number without a sign: what `parse` alone doesn't ask for.
+pub(super) fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}

@@ -1,5 +1,7 @@
 //! Names as cameras write them, row by row, and the policy for impossible and wrong clocks.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn path(text: &str) -> NameReading {
@@ -116,13 +118,44 @@ fn other_spellings() {
 
 #[test]
 fn names_under_way() {
-    for name in ["a.mp4_", "a.mp4.tmp", "a.JPG.PART"] {
+    for name in ["a.mp4_", "a.mp4.tmp", "a.JPG.PART", "a.jpg__", "a.jpg.tmp_", "a.mp4_.part.TMP"] {
         assert!(is_in_progress(name), "{name}");
         assert!(finished_name(name).to_ascii_lowercase().starts_with("a."), "{name}");
         assert!(!is_in_progress(finished_name(name)), "{name}");
     }
+    for (name, want) in [("a.jpg.tmp_", "a.jpg"), ("__", "_"), (".tmp_", ".tmp"), ("_.part", "_")] {
+        assert_eq!(finished_name(name), want, "{name}");
+    }
     assert!(!is_in_progress("_"));
     assert!(!is_in_progress("party.jpg"));
+}
+
+/// Folders as long as a date's parts, in bytes, but of other letters: found by the fuzzer. The upload was told 226 and
+/// then never got out of the spool.
+#[test]
+fn other_letters_of_a_dates_length() {
+    for name in
+        ["2026/ü/11/x.jpg", "2026/11/é/x.jpg", "é12/1/1/x.jpg", "2026/-1/11/x.jpg", "ab/\u{2028}1/9/9/x.jpg"]
+    {
+        assert_eq!(path(name).claim, Claim::None, "{name}");
+    }
+}
+
+/// Seconds that no clip lasts are no duration; the time beside them is one all the same.
+#[test]
+fn a_duration_is_at_most_a_day() {
+    let time = Claim::TimeOfDay(jiff::civil::time(5, 7, 9, 0));
+    for (seconds, want) in [
+        ("86400", Some(86_400_000)),
+        ("86401", None),
+        ("18446744073709551", None),
+        ("18446744073709551615", None),
+        ("99999999999999999999999", None),
+    ] {
+        let reading = path(&format!("05H/07M09S{seconds}.mp4"));
+        assert_eq!((reading.duration_ms, reading.claim), (want, time), "{seconds}");
+    }
+    assert_eq!(path("05H/+7M09S60.mp4").claim, Claim::None, "a sign is no digit");
 }
 
 #[test]
@@ -197,5 +230,60 @@ fn changes_of_clocks_in_five_zones() {
             instant(first),
             "{zone}: long after, the first"
         );
+    }
+}
+
+/// What isn't printable is written `\xNN` in the corpus, and a backslash twice.
+fn unescape(line: &str) -> Vec<u8> {
+    let mut wire = Vec::new();
+    let mut rest = line;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        wire.extend(plain.as_bytes());
+        rest = if let Some(rest) = escape.strip_prefix('\\') {
+            wire.push(b'\\');
+            rest
+        } else {
+            wire.push(u8::from_str_radix(&escape[1..3], 16).unwrap());
+            &escape[3..]
+        };
+    }
+    wire.extend(rest.as_bytes());
+    wire
+}
+
+/// Everything that `make fuzz` kept: what it reaches and what it once found.
+#[test]
+fn invariants_hold_for_the_kept_corpus() {
+    let corpus = include_str!("../../../../fuzz/corpus/names.txt");
+    let lines: Vec<&str> = corpus.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(lines.len() >= 60, "the corpus has {} lines", lines.len());
+    for line in lines {
+        invariants::hold(&unescape(line));
+    }
+}
+
+/// Pieces that names are made of, and letters that are more than one byte.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{1,9}",
+        "[0-9]{14}|[0-9]{17}",
+        "(19|20)[0-9]{2}[01][0-9][0-3][0-9]",
+        "[012][0-9][0-5][0-9][0-5][0-9]",
+        "[-_.:T @\\[\\]]{1,2}",
+        "MDAlarm_|Hour-|_VEHICLE|Y|M|D|H|S|-small|/|/|/|\n",
+        "\\.(mp4|jpg|dav|idx|tmp|part)|_",
+        "\\PC{1,3}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn invariants_hold_for_made_up_names(pieces in prop::collection::vec(piece(), 0..24)) {
+        invariants::hold(pieces.concat().as_bytes());
+    }
+
+    #[test]
+    fn invariants_hold_for_any_bytes(wire in prop::collection::vec(any::<u8>(), 0..300)) {
+        invariants::hold(&wire);
     }
 }
