@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::support::{
-    CLIP, FTP_PASSWORD, Ftp, Instance, Options, mp4_with, program_stream, program_stream_with, sample,
-    sha256, still_with, text,
+    CLIP, FTP_PASSWORD, Ftp, Instance, Options, free_port, mp4_with, program_stream, program_stream_with,
+    sample, sha256, still_with, text,
 };
 
 const CONNECTIONS: usize = 8;
@@ -78,16 +78,12 @@ fn upload(ftp: SocketAddr, file: &File) -> usize {
     unreachable!("a range without an end has ended")
 }
 
-fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 #[test]
 fn kill_nine_loses_doubles_and_displaces_nothing() {
     let (count, kills) = (number("CAMTRAIL_KILL_UPLOADS", 200), number("CAMTRAIL_KILLS", 5));
     let files = files(count);
     // Cameras know one address: it must be the same after each start.
-    let ftp = free_address();
+    let ftp = format!("127.0.0.1:{}", free_port());
     let env = [("CAMTRAIL__FTP__LISTEN", ftp.as_str())];
     let mut instance = Instance::with(&Options { env: &env, ..Options::default() });
     let address = instance.ftp();

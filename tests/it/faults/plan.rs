@@ -71,16 +71,19 @@ impl Shot {
         }
     }
 
-    pub(super) fn name(&self) -> String {
-        let extension = match self.content {
+    fn extension(&self) -> &'static str {
+        match self.content {
             Content::Still => "jpg",
             Content::Mp4 | Content::BigMp4 => "mp4",
             Content::Stream | Content::BigStream => "mkv",
-        };
-        format!("{}.{extension}", self.stem())
+        }
     }
 
-    pub(super) fn is_remuxed(&self) -> bool {
+    pub(super) fn name(&self) -> String {
+        format!("{}.{}", self.stem(), self.extension())
+    }
+
+    pub(super) fn wants_remux(&self) -> bool {
         matches!(self.content, Content::Stream | Content::BigStream)
     }
 
@@ -97,9 +100,9 @@ impl Shot {
         (MONTH_BEGAN_SECONDS + self.local() as i64 + ZONE_BEHIND_SECONDS) * 1000
     }
 
-    /// The keys that it may have: its own, or with the first digits of its digest where another has that one.
-    pub(super) fn keys(&self, sha256: &str) -> [String; 2] {
-        let extension = if self.content == Content::Still { "jpg" } else { "mp4" };
+    /// The keys that it may have: its own, or with the first digits of its digest where another has that one; and
+    /// the name as it came, where a clip was not remuxed (there may have been no room).
+    pub(super) fn keys(&self, sha256: &str) -> Vec<String> {
         let folder = format!(
             "patrolcams/cam{}/2016-08-{:02}/Hour-{}/{}",
             self.camera,
@@ -108,7 +111,12 @@ impl Shot {
             self.kind()
         );
         let stem = self.stem();
-        [format!("{folder}/{stem}.{extension}"), format!("{folder}/{stem}.{}.{extension}", &sha256[..8])]
+        let own = self.extension();
+        let extensions = if self.wants_remux() { vec!["mp4", own] } else { vec![own] };
+        let keys = extensions.iter().flat_map(|extension| {
+            [format!("{folder}/{stem}.{extension}"), format!("{folder}/{stem}.{}.{extension}", &sha256[..8])]
+        });
+        keys.collect()
     }
 }
 
@@ -154,7 +162,9 @@ pub(super) fn plan(count: usize, dice: &mut Dice) -> Vec<Shots> {
             .map(|_| {
                 (moment, seed) = (moment + 1, seed + 1);
                 let length = match (content, twist) {
-                    (Content::BigMp4, _) => dice.between(6_000_000, 9_000_000),
+                    // On both sides of the size from which a bucket gets a file in parts.
+                    (Content::BigMp4, Twist::Cut) => dice.between(6_000_000, 10_000_000),
+                    (Content::BigMp4, _) => dice.between(9_000_000, 18_000_000),
                     (Content::Mp4, _) => dice.between(200_000, 400_000),
                     // Long enough to be cut well behind its first 16 KiB, whatever a program reads ahead.
                     (_, Twist::Cut | Twist::Stalled) => dice.between(500_000, 700_000),

@@ -17,9 +17,20 @@ pub(super) enum Store {
     S3 { seaweed: Box<SeaweedFs>, proxy: FaultProxy },
 }
 
+fn choice() -> String {
+    env::var("CAMTRAIL_FAULTS_STORE").unwrap_or_else(|_| DEFAULT.to_owned())
+}
+
+/// How large a disk the program needs for so many files, in MB: small, because filling one takes time.
+pub(super) fn disk_mb(files: usize) -> usize {
+    const WAITING_MB: usize = 256;
+    // The local store is on it, too: 200 kB a file with its picture. Otherwise only the catalog grows.
+    WAITING_MB + files / if choice() == "local" { 5 } else { 100 }
+}
+
 impl Store {
     pub(super) fn start(data_dir: &Path, dice: &mut Dice) -> Self {
-        match env::var("CAMTRAIL_FAULTS_STORE").as_deref().unwrap_or(DEFAULT) {
+        match choice().as_str() {
             "local" => Self::Local(data_dir.join("store")),
             "s3" => {
                 let seaweed = Box::new(SeaweedFs::start(BUCKET));

@@ -2,6 +2,9 @@
 //! store is out of order.
 
 use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -20,14 +23,42 @@ pub(super) struct Progress<'a> {
 }
 
 impl Progress<'_> {
+    /// A line now and then, for whoever waits. Returns for how long at most uploads waited while none came or went:
+    /// longer than outages, hangs and the waits after them means that shipping stood still.
+    pub(super) fn watch_over(&self, spool: &Path) -> Duration {
+        const TELL_EACH: Duration = Duration::from_secs(30);
+        const LOOK_EACH: Duration = Duration::from_millis(200);
+        let (mut told, mut changed) = (Instant::now(), Instant::now());
+        let (mut longest, mut before) = (Duration::ZERO, BTreeSet::new());
+        while self.tally.acknowledged() < self.files && !self.tally.given_up() {
+            thread::sleep(LOOK_EACH);
+            let waiting: BTreeSet<_> =
+                fs::read_dir(spool).into_iter().flatten().flatten().map(|file| file.file_name()).collect();
+            if waiting.is_empty() || waiting != before {
+                changed = Instant::now();
+                before = waiting;
+            }
+            longest = longest.max(changed.elapsed());
+            if told.elapsed() >= TELL_EACH {
+                told = Instant::now();
+                println!("{} of {} acknowledged", self.tally.acknowledged(), self.files);
+            }
+        }
+        longest
+    }
+
     /// Calls `trouble` so many times, spread over the campaign.
     pub(super) fn spread(&self, times: usize, dice: &mut Dice, mut trouble: impl FnMut(&mut Dice)) {
+        let _watch = self.tally.watch();
         for number in 0..times {
             // Somewhere in its own part of the files; the last ones are left in peace.
             let part = dice.between(100, 900);
             let at = self.files * (number * 1000 + part) / (times * 1000 + 200);
-            while self.tally.acknowledged() < at {
+            while self.tally.acknowledged() < at && !self.tally.given_up() {
                 thread::sleep(POLL);
+            }
+            if self.tally.given_up() {
+                return;
             }
             trouble(dice);
         }

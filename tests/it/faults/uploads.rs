@@ -5,7 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -15,6 +15,11 @@ use crate::support::{Batch, Dice, Program, Target};
 
 /// One batch is tried again for at most so long.
 const BATCH_LIMIT: Duration = Duration::from_mins(10);
+/// Where more uploads wait in the spool, cameras hold back for a while.
+const WAITING_MAX: usize = 40;
+const HOLD_BACK_LIMIT: Duration = Duration::from_mins(1);
+/// Header and data.
+const FILES_AN_ENTRY: usize = 2;
 /// A cut comes after at least 16 KiB that the server has: programs and the system hold up to some 200 kB.
 const CUT_AFTER_BYTES: usize = 250_000;
 
@@ -26,6 +31,8 @@ pub(super) struct Tally {
     pub(super) again: AtomicUsize,
     pub(super) cuts: AtomicUsize,
     pub(super) tries: AtomicUsize,
+    /// Somebody panicked: the others needn't go on.
+    given_up: AtomicBool,
     /// By program, in the order of [`Program::ALL`].
     pub(super) stored_by: [AtomicUsize; Program::ALL.len()],
 }
@@ -34,11 +41,32 @@ impl Tally {
     pub(super) fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
     }
+
+    pub(super) fn given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Tells the others, should its owner panic.
+    pub(super) fn watch(&self) -> Watch<'_> {
+        Watch(self)
+    }
+}
+
+pub(super) struct Watch<'a>(&'a Tally);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.given_up.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// One camera at work in a folder of its own.
 pub(super) struct Camera<'a> {
     pub(super) ftp: SocketAddr,
+    /// The program's: cameras hold back where much waits, or most would be shipped after all troubles.
+    pub(super) spool: &'a Path,
     pub(super) dir: &'a Path,
     pub(super) dice: Dice,
     pub(super) tally: &'a Tally,
@@ -47,7 +75,9 @@ pub(super) struct Camera<'a> {
 impl Camera<'_> {
     /// Takes batches until there are none.
     pub(super) fn run(mut self, plan: &[Shots]) {
+        let _watch = self.tally.watch();
         while let Some(shots) = plan.get(self.tally.next.fetch_add(1, Ordering::Relaxed)) {
+            self.hold_back();
             for shot in &shots.shots {
                 fs::write(self.dir.join(shot.name()), shot.bytes()).unwrap();
             }
@@ -77,6 +107,14 @@ impl Camera<'_> {
         }
     }
 
+    fn hold_back(&self) {
+        let deadline = Instant::now() + HOLD_BACK_LIMIT;
+        let waiting = || fs::read_dir(self.spool).map_or(0, Iterator::count) / FILES_AN_ENTRY;
+        while waiting() > WAITING_MAX && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Sends until all is acknowledged.
     fn insist(&mut self, shots: &[Shot]) {
         let deadline = Instant::now() + BATCH_LIMIT;
@@ -88,7 +126,8 @@ impl Camera<'_> {
             pending.retain(|_| !told.next().unwrap());
             self.tally.acknowledged.fetch_add(before - pending.len(), Ordering::Relaxed);
             if !pending.is_empty() {
-                assert!(Instant::now() < deadline, "never taken: {pending:?}");
+                let late = Instant::now() >= deadline;
+                assert!(!late && !self.tally.given_up(), "never taken: {pending:?}");
                 thread::sleep(self.dice.millis(50, 400));
             }
         }

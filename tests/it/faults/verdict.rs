@@ -22,6 +22,8 @@ pub(super) struct Verdict {
     pub(super) doubled: Vec<String>,
     pub(super) displaced: Vec<String>,
     pub(super) corrupted: Vec<String>,
+    /// Clips that were stored as they came, which is allowed.
+    pub(super) not_remuxed: usize,
     /// Their pictures could not be made or stored.
     pub(super) posterless: Vec<String>,
 }
@@ -66,11 +68,13 @@ impl Verdict {
             self.lost.push(format!("no object: {key}"));
             return;
         };
+        let remuxed = shot.wants_remux() && event["content_type"] == "video/mp4";
+        self.not_remuxed += usize::from(shot.wants_remux() && !remuxed);
         let really = sha256(&object);
         let whole = really == text(event, "sha256")
             && event["size"] == object.len()
             && event["complete"] == true
-            && if shot.is_remuxed() { object.get(4..8) == Some(b"ftyp") } else { really == digest };
+            && if remuxed { object.get(4..8) == Some(b"ftyp") } else { really == digest };
         if !whole {
             self.corrupted.push(format!("{key} has {really}, {} bytes: {event:#}", object.len()));
         }

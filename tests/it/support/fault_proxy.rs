@@ -18,7 +18,7 @@ use super::{Dice, Framing, Head, Wire};
 /// Connections at once; more are refused.
 const CONNECTIONS_MAX: usize = 256;
 /// A hang ends after so long even if the client is more patient.
-const HANG_MAX: Duration = Duration::from_secs(8);
+const HANG_MAX: Duration = Duration::from_secs(4);
 const OUTAGE_HANG_MAX: Duration = Duration::from_secs(1);
 
 /// What can happen to one request.

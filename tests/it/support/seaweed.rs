@@ -68,7 +68,10 @@ impl SeaweedFs {
         let offsets = [1, 2, 3, GRPC, GRPC + 1, GRPC + 2, GRPC + 3];
         let first = free_port_with(&offsets);
         let (filer, s3) = (local(first + 2), local(first + 3));
-        let child = Command::new(program())
+        // It ends with this thread, however that ends.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program())
             .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=200"])
             // It would report to its makers by itself; and it has more services, on fixed ports.
             .args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
