@@ -47,3 +47,31 @@ fn a_full_spool_refuses_with_452_and_recovers_by_itself() {
     web.settle();
     assert_eq!(web.events("").len(), 2);
 }
+
+/// A box whose disk is full starts all the same: it tells its cameras 452, and its people why.
+#[test]
+fn a_start_on_a_full_disk_works() {
+    let disk = Tmpfs::new("96m");
+    let options = Options { data_dir: Some(disk.path().join("data")), ..Options::default() };
+    let mut instance = Instance::with(&options);
+    let still = still_with(1, 50_000);
+    instance.camera().upload("/gate/snap/before.jpg", &still);
+    instance.person().settle();
+    let reserve = instance.data_dir().join("reserve");
+    wait("the reserve is made", || reserve.exists().then_some(()));
+    instance.kill();
+    disk.fill(0);
+    for _ in 0..2 {
+        instance.restart();
+        let web = instance.person();
+        assert_eq!(web.events("").len(), 1);
+        let reply = instance.camera().store("/gate/record/big.mp4", &vec![7; 8 * 1024 * 1024]).unwrap();
+        assert!(reply.starts_with("452"), "{reply}");
+    }
+    assert!(!reserve.exists(), "it was needed");
+    assert!(instance.log().contains("the disk is full: the reserve"), "and a person can read so");
+    disk.relieve();
+    let after = still_with(2, 50_000);
+    instance.camera().upload("/gate/snap/after.jpg", &after);
+    by_original(&instance.person(), &after);
+}

@@ -15,6 +15,7 @@ use camtrail_api::{
 use camtrail_arrival::{Arrivals, ByNotification};
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
+use camtrail_durable::Reserve;
 use camtrail_gateway::{
     Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
 };
@@ -70,6 +71,9 @@ impl DataDir {
     /// Where a running program takes files from other processes of this machine.
     pub(crate) fn handover(&self) -> PathBuf {
         self.run().join("handover.sock")
+    }
+    fn reserve(&self) -> Reserve {
+        Reserve::new(self.0.join("reserve"))
     }
     fn addresses(&self) -> PathBuf {
         self.run().join("addresses.json")
@@ -322,6 +326,13 @@ impl App {
         let dir = DataDir::new(&settings.data_dir);
         let lock = dir.claim()?;
         let _ = fs::remove_file(dir.addresses());
+        let reserve = dir.reserve();
+        if reserve.release_if_tight().unwrap_or(false) {
+            tracing::warn!(
+                data_dir = %settings.data_dir.display(),
+                "the disk is full: the reserve of a few megabytes was given back, so that this start can work; free some space"
+            );
+        }
         let http = match shape {
             Shape::Box => Some(bind_http(settings.http_listen).await?),
             Shape::Gateway => None,
@@ -352,6 +363,7 @@ impl App {
             tasks.spawn(serve_http(http, api, stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
+        tasks.spawn(keep_reserve(reserve, stopped.clone()));
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)
             .context("writing run/addresses.json")?;
@@ -378,6 +390,25 @@ impl App {
 
 async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Makes the reserve (again) when there is room for it.
+async fn keep_reserve(reserve: Reserve, stopped: watch::Receiver<bool>) {
+    const EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+    loop {
+        let made = tokio::task::spawn_blocking({
+            let reserve = reserve.clone();
+            move || reserve.restore_if_roomy()
+        });
+        match made.await {
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "no reserve could be made on the disk"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = until(stopped.clone()) => return,
+        }
+    }
 }
 
 async fn serve_http(listener: TcpListener, api: Api, stopped: watch::Receiver<bool>) {

@@ -5,6 +5,7 @@
 //! Refuses: to say Ok when any of the steps failed.
 
 mod dir_sync;
+mod reserve;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use dir_sync::DirSync;
+pub use reserve::Reserve;
 
 /// Fsyncs a directory, so that names made, changed or removed in it stay so.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
