@@ -10,15 +10,14 @@ mod files;
 mod ftp;
 mod instance;
 mod live;
-mod ports;
 mod programs;
-mod seaweed;
 mod strace;
 mod tmpfs;
 mod wait;
 mod web;
 mod wire;
 
+pub(crate) use camtrail_services::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, free_port, signed_request};
 pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
 pub(crate) use dice::Dice;
 pub(crate) use events::{by_original, poster, text};
@@ -30,9 +29,7 @@ pub(crate) use files::{
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
-pub(crate) use ports::free_port;
 pub(crate) use programs::{Batch, Program, Target};
-pub(crate) use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};

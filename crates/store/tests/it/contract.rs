@@ -4,7 +4,7 @@ use camtrail_model::testing::store_contract;
 use camtrail_services::SeaweedFs;
 use camtrail_store::{LocalStore, S3Store};
 
-use crate::s3::config;
+use crate::s3::{BUCKET, config};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_local_directory() {
@@ -15,7 +15,7 @@ async fn the_local_directory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket() {
-    let (seaweed, dir) = (SeaweedFs::start(), tempfile::tempdir().unwrap());
+    let (seaweed, dir) = (SeaweedFs::start(BUCKET), tempfile::tempdir().unwrap());
     let store = S3Store::open(&config(&seaweed.endpoint(), dir.path())).unwrap();
     store_contract::run(store, dir.path()).await;
 }

@@ -10,23 +10,25 @@ use camtrail_model::{
     Millis,
     ports::{Link, ObjectStore, PutOutcome, PutWhen, StoreError},
 };
-use camtrail_services::SeaweedFs;
+use camtrail_services::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs};
 use camtrail_store::{S3Config, S3Store};
 
 use crate::between::{Between, Deed};
 
+pub(crate) const BUCKET: &str = "security-alarms";
+
 /// The configuration of a test's bucket; its keys go by the environment, as anybody's do.
 pub(crate) fn config(endpoint: &str, dir: &Path) -> S3Config {
     S3Config {
-        bucket: SeaweedFs::BUCKET.to_owned(),
-        region: "us-east-1".to_owned(),
+        bucket: BUCKET.to_owned(),
+        region: S3_REGION.to_owned(),
         endpoint: Some(endpoint.to_owned()),
         public_endpoint: None,
         max_bytes_per_second: None,
         stall_limit: Duration::from_secs(5),
         tags: true,
         notes_dir: dir.join("multipart"),
-        keys: Some((SeaweedFs::ACCESS_KEY.to_owned(), SeaweedFs::SECRET_KEY.to_owned())),
+        keys: Some((S3_KEY.to_owned(), S3_SECRET.to_owned())),
     }
 }
 
@@ -40,7 +42,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let seaweed = SeaweedFs::start();
+        let seaweed = SeaweedFs::start(BUCKET);
         let between = Between::start(&seaweed.endpoint());
         Self { seaweed, between, dir: tempfile::tempdir().unwrap() }
     }

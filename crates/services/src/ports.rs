@@ -2,11 +2,9 @@
 
 use std::{
     fs,
+    hash::{BuildHasher, RandomState},
     net::TcpListener,
-    sync::atomic::{AtomicU64, Ordering},
 };
-
-use super::Dice;
 
 /// Below this one, services have their well-known places.
 const FIRST: usize = 10_000;
@@ -25,14 +23,13 @@ fn is_free(port: u16) -> bool {
 
 /// A port `p` such that `p` and all of `p + offset` are free.
 pub(crate) fn free_port_with(offsets: &[u16]) -> u16 {
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    // Tests that run side by side, in one process or in several, look at different places.
-    let mut dice = Dice::new(Dice::any_seed() ^ (u64::from(std::process::id()) << 32) ^ (call << 48));
     let largest = offsets.iter().copied().max().unwrap_or(0);
     let end = end() - usize::from(largest);
-    for _ in 0..TRIES_MAX {
-        let port = u16::try_from(dice.between(FIRST, end)).unwrap();
+    // Tests that run side by side, in one process or in several, look at different places.
+    let random = RandomState::new();
+    for n in 0..TRIES_MAX {
+        let port = FIRST + (random.hash_one(n) % (end - FIRST) as u64) as usize;
+        let Ok(port) = u16::try_from(port) else { continue };
         if is_free(port) && offsets.iter().all(|offset| is_free(port + offset)) {
             return port;
         }
@@ -40,6 +37,7 @@ pub(crate) fn free_port_with(offsets: &[u16]) -> u16 {
     panic!("no free port from {FIRST} to {end}");
 }
 
-pub(crate) fn free_port() -> u16 {
+/// A port that nobody has, and nobody gets by chance.
+pub fn free_port() -> u16 {
     free_port_with(&[])
 }
