@@ -6,11 +6,8 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-<<<<<<< HEAD
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill faults clean
-=======
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench kill fsync-order fuzz clean
->>>>>>> proof
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench bench-idle bench-cameras kill \
+        faults fsync-order fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -68,6 +65,14 @@ audit: ## licences, advisories and sources of all dependencies (installs cargo-d
 bench: setup-test web ## start time, idle memory and the like, as ratios (docs/ref/benchmarks.md)
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-start
+
+bench-idle: setup-test web ## a thousand cameras logged in and idle: memory, descriptors, logins a second
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	@scripts/bench-idle
+
+bench-cameras: setup-test web ## 20 cameras on one core and 256 MB: CAMTRAIL_BENCH_MINUTES (5)
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	@scripts/bench-cameras
 
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
 	cargo build $(CARGO_FLAGS) --workspace --bins
