@@ -79,12 +79,11 @@ kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL
 	CAMTRAIL_KILL_UPLOADS=$${CAMTRAIL_KILL_UPLOADS:-2000} CAMTRAIL_KILLS=$${CAMTRAIL_KILLS:-30} \
 	  cargo test $(CARGO_FLAGS) -p camtrail-tests kill -- --nocapture
 
-<<<<<<< HEAD
 faults: setup-test web ## a long campaign of faults: CAMTRAIL_FAULTS_UPLOADS, _KILLS, _SEED, _STORE=s3|local
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	CAMTRAIL_FAULTS_UPLOADS=$${CAMTRAIL_FAULTS_UPLOADS:-2000} CAMTRAIL_FAULTS_KILLS=$${CAMTRAIL_FAULTS_KILLS:-30} \
 	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests faults::campaign -- --nocapture
-=======
+
 fsync-order: setup-test web ## the order of fsyncs, renames and 226 in a trace of the real program: CAMTRAIL_FSYNC_UPLOADS
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	CAMTRAIL_FSYNC_UPLOADS=$${CAMTRAIL_FSYNC_UPLOADS:-400} \
@@ -92,7 +91,6 @@ fsync-order: setup-test web ## the order of fsyncs, renames and 226 in a trace o
 
 fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
 	@scripts/fuzz names
->>>>>>> proof
 
 clean: ## remove everything that was built
 	cargo clean
