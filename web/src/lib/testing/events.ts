@@ -27,6 +27,7 @@ export function anEvent(id: string, ts: number, over: Partial<Event> = {}): Even
     playable: true,
     object_key: `patrolcams/backyard/${id}.mp4`,
     media_url: `api/v1/media/${id}`,
+    download_url: `api/v1/media/${id}?download=1`,
     original_url: null,
     small_url: null,
     poster_url: null,
