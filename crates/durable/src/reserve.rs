@@ -12,11 +12,11 @@ use std::{
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// What is kept: enough for two databases' logs and a few small files.
-const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
+const RESERVE_BYTES: u64 = 2 * 1024 * 1024;
 /// With less than this, a start may fail.
-const TIGHT_BYTES: u64 = 2 * 1024 * 1024;
+const TIGHT_BYTES: u64 = 1024 * 1024;
 /// With less than this (or on a disk that small), nothing is kept: it would be missed more.
-const ROOMY_BYTES: u64 = 64 * 1024 * 1024;
+const ROOMY_BYTES: u64 = 24 * 1024 * 1024;
 
 /// The reserve of one data dir.
 #[derive(Debug, Clone)]

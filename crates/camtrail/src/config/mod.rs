@@ -3,6 +3,7 @@
 //! A file (TOML, or JSON with the same keys), then the environment (`CAMTRAIL__SECTION__KEY`), then the command
 //! line. Unknown keys are errors.
 
+mod bucket;
 mod error;
 mod load;
 mod settings;

@@ -16,7 +16,7 @@ use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
 
 use super::{
-    ConfigError,
+    ConfigError, bucket,
     load::Loaded,
     shape::{Camera, Config, Ftp, FtpAccount},
     units, watch,
@@ -137,78 +137,6 @@ impl Checker<'_> {
             self.only(key, if on { "true" } else { "false" }, &["false"])?;
         }
         self.only("retention.max_bytes", &config.retention.max_bytes, &[""])
-    }
-
-    fn store(&self, config: &Config) -> Result<StoreSettings, ConfigError> {
-        let (store, info) = (&config.store, &config.s3_info);
-        match (store.kind.as_str(), info.bucket_name.is_empty()) {
-            ("local", _) | ("", true) => return Ok(StoreSettings::Local),
-            ("s3", true) => return Err(self.wrong("s3_info.bucket_name", "", "the name of the bucket")),
-            ("s3" | "", false) => {}
-            (other, _) => return Err(self.wrong("store.kind", other, "\"local\" or \"s3\"")),
-        }
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
-        let endpoint = given(&info.endpoint)
-            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
-            .or_else(|| variable("AWS_ENDPOINT_URL"));
-        let endpoint = endpoint.map(|url| self.url("s3_info.endpoint", &url)).transpose()?;
-        let region = given(&info.region)
-            .or_else(|| variable("AWS_REGION"))
-            .or_else(|| variable("AWS_DEFAULT_REGION"))
-            // Servers of the kind take any; this is what they are asked for most.
-            .or_else(|| endpoint.as_ref().map(|_| "us-east-1".to_owned()));
-        let region = region.ok_or_else(|| {
-            self.wrong("s3_info.region", "", "the bucket's region, such as us-west-2 (or AWS_REGION)")
-        })?;
-        let max_bytes_per_second = match store.max_bytes_per_second.as_str() {
-            "" => None,
-            text => Some(self.rate("store.max_bytes_per_second", text)?),
-        };
-        let public_endpoint = given(&info.public_endpoint);
-        Ok(StoreSettings::S3(Box::new(S3Config {
-            bucket: info.bucket_name.clone(),
-            region,
-            endpoint,
-            public_endpoint: public_endpoint
-                .map(|url| self.url("s3_info.public_endpoint", &url))
-                .transpose()?,
-            max_bytes_per_second,
-            stall_limit: self.duration("store.stall_limit", &store.stall_limit)?,
-            tags: info.tags,
-            notes_dir: PathBuf::new(),
-            keys: None,
-        })))
-    }
-
-    fn rate(&self, key: &str, text: &str) -> Result<u64, ConfigError> {
-        /// Below this, a still takes a minute and stands still for too long.
-        const LEAST: u64 = 10_000;
-        let rate = units::bytes(text).filter(|&rate| rate >= LEAST);
-        rate.ok_or_else(|| self.wrong(key, text, "bytes a second, at least 10KB, such as 500KB"))
-    }
-
-    fn url(&self, key: &str, text: &str) -> Result<String, ConfigError> {
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let plain = |host: &str| {
-            let host = host.trim_end_matches('/');
-            !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
-        };
-        match host.filter(|host| plain(host)) {
-            Some(_) => Ok(text.trim_end_matches('/').to_owned()),
-            None => Err(self.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
-        }
-    }
-
-    fn arrival(&self, mode: &str, store: &StoreSettings) -> Result<ArrivalMode, ConfigError> {
-        match (mode, store) {
-            ("inline" | "", _) => Ok(ArrivalMode::Inline),
-            ("notified", StoreSettings::S3(_)) => Ok(ArrivalMode::Notified),
-            ("notified", StoreSettings::Local) => {
-                Err(self.wrong("arrival.mode", mode, "\"inline\": a local store notifies nobody"))
-            }
-            _ => Err(self.wrong("arrival.mode", mode, "\"inline\" or \"notified\"")),
-        }
     }
 
     fn account(&self, index: usize, account: &FtpAccount) -> Result<CameraAccount, ConfigError> {
@@ -343,8 +271,8 @@ impl Settings {
         let base = ObjectBase::parse(&config.s3_info.object_base)
             .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
         let accounts = config.ftp.account.iter().enumerate();
-        let store = check.store(config)?;
-        let arrival = check.arrival(&config.arrival.mode, &store)?;
+        let store = bucket::store(&check, config)?;
+        let arrival = bucket::arrival(&check, &config.arrival.mode, &store)?;
         let data_dir = data_dir.unwrap_or(&config.data_dir).to_owned();
         Ok(Self {
             watches: watch::check(&check, &config.watch, &data_dir)?,

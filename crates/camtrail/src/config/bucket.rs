@@ -1,0 +1,88 @@
+//! Checks of what is configured about the bucket, and who tells the catalog of its objects.
+
+use std::path::PathBuf;
+
+use camtrail_store::S3Config;
+
+use super::{
+    ConfigError,
+    settings::{ArrivalMode, Checker, StoreSettings},
+    shape::Config,
+    units,
+};
+
+pub(super) fn store(check: &Checker<'_>, config: &Config) -> Result<StoreSettings, ConfigError> {
+    let (store, info) = (&config.store, &config.s3_info);
+    match (store.kind.as_str(), info.bucket_name.is_empty()) {
+        ("local", _) | ("", true) => return Ok(StoreSettings::Local),
+        ("s3", true) => return Err(check.wrong("s3_info.bucket_name", "", "the name of the bucket")),
+        ("s3" | "", false) => {}
+        (other, _) => return Err(check.wrong("store.kind", other, "\"local\" or \"s3\"")),
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
+    let endpoint = given(&info.endpoint)
+        .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
+        .or_else(|| variable("AWS_ENDPOINT_URL"));
+    let endpoint = endpoint.map(|text| url(check, "s3_info.endpoint", &text)).transpose()?;
+    let region = given(&info.region)
+        .or_else(|| variable("AWS_REGION"))
+        .or_else(|| variable("AWS_DEFAULT_REGION"))
+        // Servers of the kind take any; this is what they are asked for most.
+        .or_else(|| endpoint.as_ref().map(|_| "us-east-1".to_owned()));
+    let region = region.ok_or_else(|| {
+        check.wrong("s3_info.region", "", "the bucket's region, such as us-west-2 (or AWS_REGION)")
+    })?;
+    let max_bytes_per_second = match store.max_bytes_per_second.as_str() {
+        "" => None,
+        text => Some(rate(check, "store.max_bytes_per_second", text)?),
+    };
+    let public_endpoint = given(&info.public_endpoint);
+    Ok(StoreSettings::S3(Box::new(S3Config {
+        bucket: info.bucket_name.clone(),
+        region,
+        endpoint,
+        public_endpoint: public_endpoint
+            .map(|text| url(check, "s3_info.public_endpoint", &text))
+            .transpose()?,
+        max_bytes_per_second,
+        stall_limit: check.duration("store.stall_limit", &store.stall_limit)?,
+        tags: info.tags,
+        notes_dir: PathBuf::new(),
+        keys: None,
+    })))
+}
+
+fn rate(check: &Checker<'_>, key: &str, text: &str) -> Result<u64, ConfigError> {
+    /// Below this, a still takes a minute and stands still for too long.
+    const LEAST: u64 = 10_000;
+    let rate = units::bytes(text).filter(|&rate| rate >= LEAST);
+    rate.ok_or_else(|| check.wrong(key, text, "bytes a second, at least 10KB, such as 500KB"))
+}
+
+fn url(check: &Checker<'_>, key: &str, text: &str) -> Result<String, ConfigError> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |host: &str| {
+        let host = host.trim_end_matches('/');
+        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+    };
+    match host.filter(|host| plain(host)) {
+        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
+        None => Err(check.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
+    }
+}
+
+pub(super) fn arrival(
+    check: &Checker<'_>,
+    mode: &str,
+    store: &StoreSettings,
+) -> Result<ArrivalMode, ConfigError> {
+    match (mode, store) {
+        ("inline" | "", _) => Ok(ArrivalMode::Inline),
+        ("notified", StoreSettings::S3(_)) => Ok(ArrivalMode::Notified),
+        ("notified", StoreSettings::Local) => {
+            Err(check.wrong("arrival.mode", mode, "\"inline\": a local store notifies nobody"))
+        }
+        _ => Err(check.wrong("arrival.mode", mode, "\"inline\" or \"notified\"")),
+    }
+}
