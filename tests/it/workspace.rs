@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 13] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
@@ -16,13 +16,24 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("catalog", &["model", "durable"]),
     ("media", &["model", "durable"]),
     ("arrival", &["model"]),
+    ("retention", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
     ("api", &["model", "auth"]),
     (
         "",
         &[
-            "model", "durable", "auth", "ftp", "spool", "store", "catalog", "media", "arrival", "gateway",
+            "model",
+            "durable",
+            "auth",
+            "ftp",
+            "spool",
+            "store",
+            "catalog",
+            "media",
+            "arrival",
+            "gateway",
             "api",
+            "retention",
         ],
     ),
 ];

@@ -10,6 +10,7 @@ mod accounts;
 mod changes;
 mod db;
 mod events;
+mod expiry;
 mod ledger;
 mod migrations;
 mod pages;

@@ -3,7 +3,11 @@
 use rusqlite::Connection;
 
 /// `catalog.db`.
-pub(crate) const CATALOG: &[&str] = &[include_str!("sql/catalog-1.sql"), include_str!("sql/catalog-2.sql")];
+pub(crate) const CATALOG: &[&str] = &[
+    include_str!("sql/catalog-1.sql"),
+    include_str!("sql/catalog-2.sql"),
+    include_str!("sql/catalog-3.sql"),
+];
 /// `ledger.db`.
 pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];
 

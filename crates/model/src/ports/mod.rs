@@ -4,6 +4,7 @@
 mod accounts;
 mod catalog;
 mod clock;
+mod expiry;
 mod intake;
 mod ledger;
 mod media_tool;
@@ -15,6 +16,7 @@ mod tokens;
 pub use accounts::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
+pub use expiry::{Expiry, Kept};
 pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};

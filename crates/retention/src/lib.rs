@@ -1,0 +1,181 @@
+//! After their time, events go: object, derived files and record together (NEVER-16, NEVER-17).
+//!
+//! Promises: the oldest go first, by the time that they were *stored* (a camera whose clock says 2016 loses nothing on
+//! arrival); protected ones never; an interruption anywhere leaves an event that the next sweep removes. Refuses: to
+//! believe a clock that has just jumped: for an hour after a jump nothing goes by age. Why so: docs/design/retention.md.
+
+mod guard;
+
+use std::{sync::Arc, time::Duration};
+
+use camtrail_model::{
+    DerivedFiles, DerivedKey, Millis, ObjectKey,
+    ports::{ArrivalError, ArrivalSink, CatalogError, Clock, Expiry, Kept, Ledger, ObjectStore, StoreError},
+};
+use tokio::sync::watch;
+
+use guard::ClockGuard;
+
+/// Events that are looked up at once.
+const BATCH: usize = 256;
+/// No event of ours was stored before this moment (2025-01-01): a box that thinks so had no clock yet.
+const FIRST_PLAUSIBLE: Millis = Millis(1_735_689_600_000);
+
+/// How long and how much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long after it was stored an event stays; `None`: for ever.
+    pub keep: Option<Duration>,
+    /// How many bytes all objects may have together; `None`: any.
+    pub max_bytes: Option<u64>,
+    /// How often it is looked.
+    pub every: Duration,
+}
+
+/// What a sweep did, or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Events.
+    pub events: u64,
+    /// Their objects' bytes.
+    pub bytes: u64,
+}
+
+/// Why a sweep ended early. What it did is done; the next one goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The store refuses or is out of reach.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The arrival step failed.
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
+    /// The catalog or the ledger failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Removes what is due.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// Where objects are.
+    pub store: Arc<dyn ObjectStore>,
+    /// Makes the catalog say what the store says.
+    pub sink: Arc<dyn ArrivalSink>,
+    /// Knows the oldest.
+    pub expiry: Arc<dyn Expiry>,
+    /// What was shipped; it need not be remembered for longer.
+    pub ledger: Arc<dyn Ledger>,
+    /// Our clock.
+    pub clock: Arc<dyn Clock>,
+    /// The rules.
+    pub config: RetentionConfig,
+}
+
+impl Sweeper {
+    /// Sweeps every now and then until `stop` turns true.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        if self.config.keep.is_none() && self.config.max_bytes.is_none() {
+            return;
+        }
+        let mut guard = ClockGuard::new(self.clock.now());
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.config.every) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let trusted = guard.trusts(self.clock.now());
+            tokio::select! {
+                swept = self.sweep(trusted) => match swept {
+                    Ok(Swept { events: 0, .. }) => {}
+                    Ok(swept) => tracing::info!(events = swept.events, bytes = swept.bytes, "retention: events went after their time"),
+                    Err(error) => tracing::warn!(%error, "retention could not remove all that is due; it goes on at the next sweep"),
+                },
+                // Between two events or within one: the next start goes on.
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    /// What a sweep would remove now.
+    pub async fn due(&self) -> Result<Swept, SweepError> {
+        let (events, bytes) = match self.oldest_kept() {
+            Some(before) => self.expiry.count_stored(FIRST_PLAUSIBLE, before).await?,
+            None => (0, 0),
+        };
+        let mut due = Swept { events, bytes };
+        if let Some(max_bytes) = self.config.max_bytes {
+            let mut over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes).saturating_sub(bytes);
+            // A limit that is far too low would name everything: the first batches tell enough.
+            for kept in
+                self.expiry.oldest(events as usize + BATCH * 40).await?.into_iter().skip(events as usize)
+            {
+                if over == 0 {
+                    break;
+                }
+                over = over.saturating_sub(kept.size);
+                due.events += 1;
+                due.bytes += kept.size;
+            }
+        }
+        Ok(due)
+    }
+
+    /// Events that were stored before this moment are due by age.
+    fn oldest_kept(&self) -> Option<Millis> {
+        let keep_ms = i64::try_from(self.config.keep?.as_millis()).unwrap_or(i64::MAX);
+        Some(Millis(self.clock.now().0.saturating_sub(keep_ms)))
+    }
+
+    /// Removes what is due: by age if the clock is trusted, and by size.
+    pub async fn sweep(&self, clock_is_trusted: bool) -> Result<Swept, SweepError> {
+        let before = self.oldest_kept().filter(|_| clock_is_trusted);
+        let mut over = match self.config.max_bytes {
+            Some(max_bytes) => self.expiry.stored_bytes().await?.saturating_sub(max_bytes),
+            None => 0,
+        };
+        let mut swept = Swept::default();
+        loop {
+            let oldest = self.expiry.oldest(BATCH).await?;
+            let due: Vec<&Kept> = oldest
+                .iter()
+                .take_while(|kept| {
+                    let by_size = over > 0;
+                    over = over.saturating_sub(kept.size);
+                    by_size || is_due_by_age(kept, before)
+                })
+                .collect();
+            for kept in &due {
+                self.remove(&kept.object_key).await?;
+                swept.events += 1;
+                swept.bytes += kept.size;
+            }
+            if due.len() < BATCH {
+                break;
+            }
+        }
+        if let Some(before) = before {
+            self.ledger.forget_before(before).await?;
+        }
+        Ok(swept)
+    }
+
+    /// The object first: a record without its object is found again by the next sweep, an object without its record by
+    /// nobody.
+    async fn remove(&self, key: &ObjectKey) -> Result<(), SweepError> {
+        self.store.delete(key.as_str()).await?;
+        for file in DerivedFiles::ALL {
+            self.store.delete(DerivedKey::new(key, file).as_str()).await?;
+        }
+        self.sink.object_changed(key).await?;
+        tracing::debug!(%key, "event removed by retention");
+        Ok(())
+    }
+}
+
+fn is_due_by_age(kept: &Kept, before: Option<Millis>) -> bool {
+    before.is_some_and(|before| kept.stored_at < before && kept.stored_at >= FIRST_PLAUSIBLE)
+}
+
+#[cfg(test)]
+mod tests;
