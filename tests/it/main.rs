@@ -21,6 +21,7 @@ mod names;
 mod no_ffmpeg;
 mod outage;
 mod programs;
+mod retention;
 mod same_name;
 mod samples;
 mod session;

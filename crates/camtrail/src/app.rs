@@ -24,6 +24,7 @@ use camtrail_model::{
     CameraZones, Millis,
     ports::{Accounts, ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
 };
+use camtrail_retention::Sweeper;
 use camtrail_spool::{Spool, SpoolConfig};
 use camtrail_store::{LocalStore, S3Config, S3Store};
 use tokio::{
@@ -213,12 +214,7 @@ impl Rooms {
     pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
         let sink: Arc<dyn ArrivalSink> = match settings.arrival {
             ArrivalMode::Notified => Arc::new(ByNotification),
-            ArrivalMode::Inline => Arc::new(Arrivals::new(
-                self.store.clone(),
-                Arc::new(self.catalog.clone()),
-                self.zones.clone(),
-                self.clock.clone(),
-            )),
+            ArrivalMode::Inline => Arc::new(self.arrivals()),
         };
         Shipper::new(Parts {
             spool: self.spool.clone(),
@@ -248,6 +244,23 @@ impl Rooms {
         Desk::new(self.intake(), Arc::new(self.ledger.clone()), self.store.clone())
     }
 
+    fn arrivals(&self) -> Arrivals {
+        let catalog = Arc::new(self.catalog.clone());
+        Arrivals::new(self.store.clone(), catalog, self.zones.clone(), self.clock.clone())
+    }
+
+    /// Removes what is due; where others tell the catalog of objects, the bucket's own rules do that.
+    pub(crate) fn sweeper(&self, settings: &Settings) -> Sweeper {
+        Sweeper {
+            store: self.store.clone(),
+            sink: Arc::new(self.arrivals()),
+            expiry: Arc::new(self.catalog.clone()),
+            ledger: Arc::new(self.ledger.clone()),
+            clock: self.clock.clone(),
+            config: settings.retention,
+        }
+    }
+
     fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
         let login = FtpLogin::new(
             settings.accounts.clone(),
@@ -261,6 +274,8 @@ impl Rooms {
             passive_host: settings.passive_host.clone(),
             banner: "Camtrail".to_owned(),
             tls: settings.ftp_tls.clone(),
+            max_connections: settings.ftp_connections,
+            max_connections_per_ip: settings.ftp_connections_per_address,
             ..camtrail_ftp::ServerConfig::default()
         };
         camtrail_ftp::Server::bind(config, Arc::new(login), Arc::new(storage))
@@ -363,6 +378,9 @@ impl App {
             tasks.spawn(serve_http(http, api, stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
+        if settings.arrival == ArrivalMode::Inline {
+            tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
+        }
         tasks.spawn(keep_reserve(reserve, stopped.clone()));
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     /// Cameras' FTP accounts and upload tokens.
     #[command(subcommand)]
     Camera(CameraCommand),
+    /// Print what retention would remove now. `serve` removes it by itself.
+    Retention(ConfigArgs),
     /// Print the OpenAPI document of the REST API.
     Openapi,
 }

@@ -18,6 +18,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     memory::give_back_at_once();
+    allow_many_connections();
     let cli = cli::Cli::parse();
     cli::start_logging(cli.log_format);
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -36,4 +37,13 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// Each camera that stays connected is a descriptor; many systems let a program open 1,024, and more only if it asks.
+fn allow_many_connections() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without more, the usual number of cameras still works.
+    let _ = setrlimit(Resource::Nofile, limit);
 }

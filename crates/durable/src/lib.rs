@@ -11,6 +11,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{PoisonError, RwLock},
 };
 
 pub use dir_sync::DirSync;
@@ -21,8 +22,18 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Creates `dir` and its missing parents; each new name is durable when this returns.
+/// Held while folders are made and fsynced: who finds a folder must not go on before its name is durable.
+static MAKING: RwLock<()> = RwLock::new(());
+
+/// Creates `dir` and its missing parents; each name is durable when this returns, whichever thread made it.
 pub fn create_dirs(dir: &Path) -> io::Result<()> {
+    {
+        let _nobody_makes = MAKING.read().unwrap_or_else(PoisonError::into_inner);
+        if dir.is_dir() {
+            return Ok(());
+        }
+    }
+    let _alone = MAKING.write().unwrap_or_else(PoisonError::into_inner);
     let mut missing: Vec<&Path> = Vec::new();
     let mut at = dir;
     while !at.is_dir() {

@@ -18,6 +18,8 @@ use guard::ClockGuard;
 
 /// Events that are looked up at once.
 const BATCH: usize = 256;
+/// Of events that are due by size, no more are counted ahead.
+const LOOKED_AHEAD: usize = 10_000;
 /// No event of ours was stored before this moment (2025-01-01): a box that thinks so had no clock yet.
 const FIRST_PLAUSIBLE: Millis = Millis(1_735_689_600_000);
 
@@ -30,6 +32,35 @@ pub struct RetentionConfig {
     pub max_bytes: Option<u64>,
     /// How often it is looked.
     pub every: Duration,
+}
+
+impl RetentionConfig {
+    /// Events that were stored before this moment are due by age.
+    fn oldest_kept(&self, now: Millis) -> Option<Millis> {
+        let keep_ms = i64::try_from(self.keep?.as_millis()).unwrap_or(i64::MAX);
+        Some(Millis(now.0.saturating_sub(keep_ms)))
+    }
+}
+
+/// What a sweep would remove at `now`; nothing is touched.
+pub async fn due(expiry: &dyn Expiry, config: &RetentionConfig, now: Millis) -> Result<Swept, CatalogError> {
+    let (events, bytes) = match config.oldest_kept(now) {
+        Some(before) => expiry.count_stored(FIRST_PLAUSIBLE, before).await?,
+        None => (0, 0),
+    };
+    let mut due = Swept { events, bytes };
+    let Some(max_bytes) = config.max_bytes else { return Ok(due) };
+    let mut over = expiry.stored_bytes().await?.saturating_sub(max_bytes).saturating_sub(bytes);
+    let by_age = usize::try_from(events).unwrap_or(usize::MAX);
+    for kept in expiry.oldest(by_age.saturating_add(LOOKED_AHEAD)).await?.into_iter().skip(by_age) {
+        if over == 0 {
+            break;
+        }
+        over = over.saturating_sub(kept.size);
+        due.events += 1;
+        due.bytes += kept.size;
+    }
+    Ok(due)
 }
 
 /// What a sweep did, or would do.
@@ -97,39 +128,9 @@ impl Sweeper {
         }
     }
 
-    /// What a sweep would remove now.
-    pub async fn due(&self) -> Result<Swept, SweepError> {
-        let (events, bytes) = match self.oldest_kept() {
-            Some(before) => self.expiry.count_stored(FIRST_PLAUSIBLE, before).await?,
-            None => (0, 0),
-        };
-        let mut due = Swept { events, bytes };
-        if let Some(max_bytes) = self.config.max_bytes {
-            let mut over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes).saturating_sub(bytes);
-            // A limit that is far too low would name everything: the first batches tell enough.
-            for kept in
-                self.expiry.oldest(events as usize + BATCH * 40).await?.into_iter().skip(events as usize)
-            {
-                if over == 0 {
-                    break;
-                }
-                over = over.saturating_sub(kept.size);
-                due.events += 1;
-                due.bytes += kept.size;
-            }
-        }
-        Ok(due)
-    }
-
-    /// Events that were stored before this moment are due by age.
-    fn oldest_kept(&self) -> Option<Millis> {
-        let keep_ms = i64::try_from(self.config.keep?.as_millis()).unwrap_or(i64::MAX);
-        Some(Millis(self.clock.now().0.saturating_sub(keep_ms)))
-    }
-
     /// Removes what is due: by age if the clock is trusted, and by size.
     pub async fn sweep(&self, clock_is_trusted: bool) -> Result<Swept, SweepError> {
-        let before = self.oldest_kept().filter(|_| clock_is_trusted);
+        let before = self.config.oldest_kept(self.clock.now()).filter(|_| clock_is_trusted);
         let mut over = match self.config.max_bytes {
             Some(max_bytes) => self.expiry.stored_bytes().await?.saturating_sub(max_bytes),
             None => 0,

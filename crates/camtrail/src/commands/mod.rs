@@ -3,6 +3,7 @@
 mod accounts;
 mod demo;
 mod import;
+mod retention;
 mod serve;
 
 use anyhow::Context;
@@ -17,6 +18,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => import::import(&args).await,
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
+        Command::Retention(args) => retention::retention(&args).await,
         Command::Openapi => {
             let document =
                 camtrail_api::openapi().to_pretty_json().context("writing the OpenAPI document")?;

@@ -12,13 +12,14 @@ use camtrail_api::CameraSettings;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
+use camtrail_retention::RetentionConfig;
 use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
 
 use super::{
     ConfigError, bucket,
     load::Loaded,
-    shape::{Camera, Config, Ftp, FtpAccount},
+    shape::{Camera, Config, Ftp, FtpAccount, Retention},
     units, watch,
 };
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) passive_ports: RangeInclusive<u16>,
     pub(crate) passive_host: Option<String>,
     pub(crate) ftp_tls: Option<TlsConfig>,
+    pub(crate) ftp_connections: usize,
+    pub(crate) ftp_connections_per_address: usize,
     pub(crate) accounts: Vec<CameraAccount>,
     pub(crate) watches: Vec<WatchConfig>,
     pub(crate) base: ObjectBase,
@@ -41,6 +44,7 @@ pub(crate) struct Settings {
     pub(crate) remux_limit: Duration,
     pub(crate) poster: bool,
     pub(crate) spool_max_bytes: u64,
+    pub(crate) retention: RetentionConfig,
     pub(crate) http_listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
@@ -136,7 +140,25 @@ impl Checker<'_> {
         for (key, on) in flags {
             self.only(key, if on { "true" } else { "false" }, &["false"])?;
         }
-        self.only("retention.max_bytes", &config.retention.max_bytes, &[""])
+        Ok(())
+    }
+
+    fn retention(&self, retention: &Retention) -> Result<RetentionConfig, ConfigError> {
+        Ok(RetentionConfig {
+            keep: (retention.days > 0).then(|| Duration::from_hours(24 * u64::from(retention.days))),
+            max_bytes: match retention.max_bytes.as_str() {
+                "" => None,
+                text => Some(self.bytes("retention.max_bytes", text)?),
+            },
+            every: self.duration("retention.every", &retention.every)?,
+        })
+    }
+
+    fn connections(&self, key: &str, count: usize) -> Result<usize, ConfigError> {
+        if count == 0 {
+            return Err(self.wrong(key, "0", "at least 1"));
+        }
+        Ok(count)
     }
 
     fn account(&self, index: usize, account: &FtpAccount) -> Result<CameraAccount, ConfigError> {
@@ -283,6 +305,9 @@ impl Settings {
             passive_ports: check.ports("ftp.passive_ports", &config.ftp.passive_ports)?,
             passive_host: Some(config.ftp.passive_host.clone()).filter(|host| !host.is_empty()),
             ftp_tls: check.tls(&config.ftp)?,
+            ftp_connections: check.connections("ftp.max_connections", config.ftp.max_connections)?,
+            ftp_connections_per_address: check
+                .connections("ftp.max_connections_per_address", config.ftp.max_connections_per_address)?,
             accounts: accounts
                 .map(|(index, account)| check.account(index, account))
                 .collect::<Result<_, _>>()?,
@@ -293,6 +318,7 @@ impl Settings {
             remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,
             poster: config.media.poster,
             spool_max_bytes: check.bytes("spool.max_bytes", &config.spool.max_bytes)?,
+            retention: check.retention(&config.retention)?,
             http_listen: check.address("http.listen", &config.http.listen)?,
             public_url: check.public_url(&config.http.public_url)?,
             base_path: check.base_path(&config.http.base_path)?,
@@ -350,6 +376,8 @@ mod tests {
                 "[s3_info]\nbucket_name = \"b\"\nregion = \"r\"\n[store]\nmax_bytes_per_second = \"1KB\"",
                 "store.max_bytes_per_second: found \"1KB\"",
             ),
+            ("[retention]\nmax_bytes = \"much\"", "retention.max_bytes: found \"much\""),
+            ("[ftp]\nmax_connections = 0", "ftp.max_connections: found \"0\""),
             ("[arrival]\nmode = \"notified\"", "arrival.mode: found \"notified\""),
             ("[[camera]]\nname = \"a/b\"", "camera[0].name: found \"a/b\""),
             ("[[ftp.account]]\nuser = \"x\"", "ftp.account[0].password_hash"),

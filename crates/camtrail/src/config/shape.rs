@@ -66,6 +66,10 @@ pub(crate) struct Ftp {
     pub(crate) tls_required: bool,
     /// Where implicit FTPS listens; empty: nowhere.
     pub(crate) tls_implicit_listen: String,
+    /// Sessions at once; one more gets `421`.
+    pub(crate) max_connections: usize,
+    /// Sessions at once from one address; cameras behind one router have one.
+    pub(crate) max_connections_per_address: usize,
     /// Who may upload.
     pub(crate) account: Vec<FtpAccount>,
 }
@@ -80,6 +84,8 @@ impl Default for Ftp {
             tls_key: String::new(),
             tls_required: false,
             tls_implicit_listen: String::new(),
+            max_connections: 2_000,
+            max_connections_per_address: 2_000,
             account: Vec::new(),
         }
     }
@@ -238,13 +244,15 @@ impl Default for Spool {
 pub(crate) struct Retention {
     /// Days after they were stored; 0: for ever.
     pub(crate) days: u32,
-    /// How many bytes the store may hold; empty: any.
+    /// How many bytes all objects may have together; empty: any.
     pub(crate) max_bytes: String,
+    /// How often it is looked what is due.
+    pub(crate) every: String,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { days: 30, max_bytes: String::new() }
+        Self { days: 30, max_bytes: String::new(), every: "10m".to_owned() }
     }
 }
 
