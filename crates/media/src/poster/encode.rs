@@ -12,6 +12,8 @@ pub(super) const MAX_HEIGHT: u32 = 640;
 const MAX_BYTES: usize = 20_000;
 /// Below this a better picture costs nothing that matters.
 const MIN_BYTES: usize = 10_000;
+/// A poster of this size uses the limit well: a better one isn't worth another encode.
+const GOOD_BYTES: usize = 15_000;
 /// JPEG quality, 1 to 100: where the search begins, and its ends.
 const FIRST_QUALITY: u8 = 75;
 const BEST_QUALITY: u8 = 92;
@@ -35,7 +37,8 @@ pub(super) fn fit(picture: &RgbImage) -> Result<Poster, MediaError> {
     }
 }
 
-/// The best quality within the limit; the worst where none is.
+/// A good quality within the limit; the worst where none is. An encode is most of what a poster costs a small machine,
+/// so the search ends at the first one that uses the limit well: two or three encodes, as a rule.
 fn best_that_fits(picture: &RgbImage) -> Result<Vec<u8>, MediaError> {
     let first = encode(picture, FIRST_QUALITY)?;
     if first.len() <= MAX_BYTES {
@@ -46,19 +49,32 @@ fn best_that_fits(picture: &RgbImage) -> Result<Vec<u8>, MediaError> {
         return Ok(if best.len() <= MAX_BYTES { best } else { first });
     }
     let (mut low, mut high) = (WORST_QUALITY, FIRST_QUALITY - 1);
-    let mut fitting = encode(picture, low)?;
-    // The size rises with the quality: halving finds the best one in a few steps.
-    while low < high && fitting.len() <= MAX_BYTES {
-        let middle = low + (high - low).div_ceil(2);
-        let jpeg = encode(picture, middle)?;
-        if jpeg.len() <= MAX_BYTES {
-            low = middle;
-            fitting = jpeg;
+    let mut fitting: Option<Vec<u8>> = None;
+    let mut quality = guess(first.len());
+    while low <= high {
+        let tried = quality.clamp(low, high);
+        let jpeg = encode(picture, tried)?;
+        if jpeg.len() > MAX_BYTES {
+            high = tried - 1;
+        } else if jpeg.len() >= GOOD_BYTES {
+            return Ok(jpeg);
         } else {
-            high = middle - 1;
+            low = tried + 1;
+            fitting = Some(jpeg);
         }
+        quality = low.midpoint(high);
     }
-    Ok(fitting)
+    match fitting {
+        Some(jpeg) => Ok(jpeg),
+        None => encode(picture, WORST_QUALITY),
+    }
+}
+
+/// In this range a JPEG's size goes roughly with its quality.
+fn guess(bytes_at_first: usize) -> u8 {
+    let wanted = GOOD_BYTES.midpoint(MAX_BYTES);
+    let quality = usize::from(FIRST_QUALITY) * wanted / bytes_at_first.max(1);
+    u8::try_from(quality).unwrap_or(FIRST_QUALITY).clamp(WORST_QUALITY, FIRST_QUALITY - 1)
 }
 
 fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, MediaError> {
