@@ -42,25 +42,29 @@ pub struct Ladder(Vec<Digest>);
 impl Ladder {
     /// The length of the first rung, in bytes.
     const FIRST_BYTES: u64 = 4096;
+    const PIECE_BYTES: usize = 64 * 1024;
 
-    /// Reads `reader` to its end.
+    /// Reads `reader` to its end, in small pieces: files are larger than memories.
     pub fn of_reader(mut reader: impl Read) -> io::Result<Self> {
         let mut rungs = Vec::new();
         let mut hasher = Sha256::new();
-        let mut from = 0;
-        let mut piece = Vec::new();
-        for rung in (0..).map(|n| Self::FIRST_BYTES << n) {
-            piece.clear();
-            let wanted = rung - from;
-            let read = reader.by_ref().take(wanted).read_to_end(&mut piece)? as u64;
-            if read < wanted {
-                break;
+        let mut buffer = vec![0; Self::PIECE_BYTES];
+        let (mut read, mut rung) = (0, Self::FIRST_BYTES);
+        loop {
+            let wanted = buffer.len().min(usize::try_from(rung - read).unwrap_or(usize::MAX));
+            let got = match reader.read(&mut buffer[..wanted]) {
+                Ok(0) => return Ok(Self(rungs)),
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            hasher.update(&buffer[..got]);
+            read += got as u64;
+            if read == rung {
+                rungs.push(Digest(hasher.clone().finalize().into()));
+                rung *= 2;
             }
-            hasher.update(&piece);
-            rungs.push(Digest(hasher.clone().finalize().into()));
-            from = rung;
         }
-        Ok(Self(rungs))
     }
 
     /// The longest beginning that is no longer than `size` bytes: its length and digest. More than half of
@@ -118,5 +122,23 @@ mod tests {
         assert_eq!(ladder.longest_within(10_000), Some((8_192, Digest::of(&file[..8_192]))));
         assert_eq!(Ladder::parse(&ladder.to_text()), Some(ladder));
         assert_eq!(Ladder::of_reader(&b"short"[..]).unwrap(), Ladder::default());
+    }
+
+    /// A clip of gigabytes once took as much memory: no read may be larger than a piece.
+    #[test]
+    fn a_ladder_reads_in_small_pieces() {
+        struct Large(u64);
+        impl Read for Large {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                assert!(buffer.len() <= Ladder::PIECE_BYTES);
+                let got = buffer.len().min(usize::try_from(self.0).unwrap());
+                self.0 -= got as u64;
+                Ok(got)
+            }
+        }
+        assert_eq!(
+            Ladder::of_reader(Large(3_000_000)).unwrap().longest_within(u64::MAX).unwrap().0,
+            2_097_152
+        );
     }
 }
