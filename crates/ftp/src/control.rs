@@ -36,11 +36,13 @@ pub(crate) struct Control {
     stream: Stream,
     lines: LineBuffer,
     gone: bool,
+    /// It ended with an error: a reset, most often.
+    broken: bool,
 }
 
 impl Control {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, lines: LineBuffer::default(), gone: false }
+        Self { stream, lines: LineBuffer::default(), gone: false, broken: false }
     }
 
     /// The next command. Cancel-safe: bytes that were read stay in the buffer.
@@ -61,6 +63,10 @@ impl Control {
                 read => read,
             };
             self.gone = !matches!(read, Ok(1..));
+            // TLS without its close_notify is an error, too, and means less.
+            self.broken |= read.is_err_and(|error| {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            });
         }
     }
 
@@ -72,7 +78,7 @@ impl Control {
             self.stream.flush().await
         };
         if !matches!(timeout(REPLY_TIMEOUT, write).await, Ok(Ok(()))) {
-            self.gone = true;
+            (self.gone, self.broken) = (true, true);
         }
     }
 
@@ -101,9 +107,12 @@ impl Control {
         self.gone
     }
 
-    /// After the client closed: whether it took the last reply. A process that was killed before leaves a closed
-    /// socket behind, and its machine answers our bytes with a reset.
+    /// After the client closed: whether it took the last reply. A process that was killed before it read our bytes, or
+    /// before they came, leaves them to its machine, which answers with a reset.
     pub(crate) async fn took_last_reply(&self) -> bool {
+        if self.broken {
+            return false;
+        }
         tokio::time::sleep(RESET_WAIT).await;
         self.stream.is_sound()
     }
@@ -114,7 +123,9 @@ impl Control {
             return Waiting::End;
         }
         let waiting = self.stream.waiting();
-        self.gone = waiting == Waiting::End;
+        // Looking takes the socket's error, if it has one.
+        self.broken |= waiting == Waiting::Broken;
+        self.gone = matches!(waiting, Waiting::End | Waiting::Broken);
         waiting
     }
 

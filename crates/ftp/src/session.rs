@@ -378,7 +378,7 @@ impl Connection {
     async fn client_is_gone(&mut self, stop: Option<&Stop>) -> bool {
         while self.queue.len() < MAX_QUEUED {
             match self.control.look() {
-                Waiting::End => return true,
+                Waiting::End | Waiting::Broken => return true,
                 Waiting::Nothing => return false,
                 // Behind these bytes may be the end.
                 Waiting::Data => match timeout(LINE_WAIT, self.control.next()).await {

@@ -26,8 +26,10 @@ pub(crate) enum Stream {
 pub(crate) enum Waiting {
     Nothing,
     Data,
-    /// The other side closed or reset the connection.
+    /// The other side closed the connection.
     End,
+    /// The other side reset the connection.
+    Broken,
 }
 
 impl Stream {
@@ -70,7 +72,7 @@ impl Stream {
             Ok(0) => Waiting::End,
             Ok(_) => Waiting::Data,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Waiting::Nothing,
-            Err(_) => Waiting::End,
+            Err(_) => Waiting::Broken,
         }
     }
 }

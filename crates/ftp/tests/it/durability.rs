@@ -89,6 +89,39 @@ async fn a_client_that_leaves_during_the_durable_write_is_told_to_the_storage() 
     assert_eq!(server.storage.end().await, TransferEnd::Complete);
 }
 
+/// A client that is killed in the moment of its `226` leaves it unread: its machine answers with a reset.
+#[tokio::test]
+async fn a_client_that_dies_with_its_226_unread_has_not_heard_it() {
+    let server = TestServer::start();
+    let mut raw = Raw::login(server.address).await;
+    let mut data = raw.data().await;
+    raw.ask("STOR a.jpg", 150).await;
+    data.write_all(b"half a picture").await.expect("data");
+    drop(data);
+    assert_eq!(server.storage.end().await, TransferEnd::Complete);
+    // The reply has come, and nobody reads it.
+    raw.stream.readable().await.expect("the reply");
+    drop(raw);
+    let event = server.storage.event("UploadEndedWithoutListener").await;
+    assert!(event.contains("receipt for /a.jpg"), "{event}");
+}
+
+/// Many cameras hang up without a word once they have their `226`.
+#[tokio::test]
+async fn a_client_that_hangs_up_after_its_226_has_heard_it() {
+    let server = TestServer::start();
+    for path in ["/a.jpg", "/b.jpg"] {
+        let mut raw = Raw::login(server.address).await;
+        assert_eq!(raw.store(&format!("STOR {path}"), b"picture").await.code, 226);
+        if path == "/b.jpg" {
+            raw.ask("NOOP", 200).await;
+        }
+        hang_up(raw.stream).await;
+        let event = server.storage.event("UploadAcknowledged").await;
+        assert!(event.contains("receipt for /"), "{event}");
+    }
+}
+
 #[tokio::test]
 async fn a_reset_data_connection_is_a_cut() {
     let server = TestServer::start();
