@@ -217,7 +217,6 @@ impl Rooms {
                 self.store.clone(),
                 Arc::new(self.catalog.clone()),
                 self.zones.clone(),
-                self.clock.clone(),
             )),
         };
         Shipper::new(Parts {

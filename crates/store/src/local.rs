@@ -17,6 +17,7 @@ use std::{
 use async_trait::async_trait;
 use camtrail_durable as durable;
 use camtrail_model::{
+    Millis,
     derived::DERIVED_PREFIX,
     ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
 };
@@ -156,8 +157,8 @@ impl LocalStore {
     }
 
     fn head_now(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        let size = match fs::metadata(self.path_of(key)?) {
-            Ok(metadata) if metadata.is_file() => metadata.len(),
+        let file = match fs::metadata(self.path_of(key)?) {
+            Ok(file) if file.is_file() => file,
             Ok(_) => return Ok(None),
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(problem(&error)),
@@ -172,7 +173,8 @@ impl LocalStore {
             Ok(None) => BTreeMap::new(),
             Err(error) => return Err(problem(&error)),
         };
-        Ok(Some(StoredObject { size, metadata }))
+        let modified_at = modified_at(&file).map_err(|error| problem(&error))?;
+        Ok(Some(StoredObject { size: file.len(), modified_at, metadata }))
     }
 
     fn delete_now(&self, key: &str) -> io::Result<()> {
@@ -210,8 +212,15 @@ impl LocalStore {
     }
 }
 
+/// A name that no file can have is one that nothing has: buckets take longer ones.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+}
+
+fn modified_at(file: &fs::Metadata) -> io::Result<Millis> {
+    let at = jiff::Timestamp::try_from(file.modified()?).map_err(io::Error::other)?;
+    Ok(Millis(at.as_millisecond()))
 }
 
 fn read_small(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {

@@ -22,7 +22,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use camtrail_model::ports::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+use camtrail_model::{
+    Millis,
+    ports::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+};
 use object_store::{
     Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt, PutMode, PutMultipartOptions,
     PutOptions, PutPayload, RetryConfig, TagSet,
@@ -287,7 +290,8 @@ impl ObjectStore for S3Store {
             Attribute::Metadata(name) => Some((name.to_string(), value.to_string())),
             _ => None,
         });
-        Ok(Some(StoredObject { size: found.meta.size, metadata: metadata.collect() }))
+        let modified_at = Millis(found.meta.last_modified.timestamp_millis());
+        Ok(Some(StoredObject { size: found.meta.size, modified_at, metadata: metadata.collect() }))
     }
 
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {

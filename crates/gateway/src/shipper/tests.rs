@@ -102,12 +102,8 @@ impl Bench {
         });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
-        let arrivals = Arrivals::new(
-            Arc::<Flaky>::clone(&store),
-            Arc::new(catalog.clone()),
-            Arc::clone(&zones),
-            Arc::clone(&clock),
-        );
+        let arrivals =
+            Arrivals::new(Arc::<Flaky>::clone(&store), Arc::new(catalog.clone()), Arc::clone(&zones));
         let config =
             ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
         let parts = Parts {

@@ -33,6 +33,8 @@ pub enum PutOutcome {
 pub struct StoredObject {
     /// Its size in bytes.
     pub size: u64,
+    /// When its bytes were last written.
+    pub modified_at: Millis,
     /// The user metadata that was put with it; empty where there was none.
     pub metadata: BTreeMap<String, String>,
 }
