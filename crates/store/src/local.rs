@@ -4,6 +4,8 @@
 //! is: a clip is written once, which a Pi's card thanks us for), else a copy. Its user metadata is a sidecar
 //! under `derived/`, written *before* the object: an object that shows has its metadata.
 
+mod list;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
@@ -19,7 +21,7 @@ use camtrail_durable as durable;
 use camtrail_model::{
     Millis,
     derived::DERIVED_PREFIX,
-    ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+    ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,12 @@ impl LocalStore {
         }
         let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store at `root` as another process has it open: for looking only. Makes and clears nothing.
+    pub fn beside(root: &Path) -> Self {
+        let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Where an object's file is, whether or not it exists.
@@ -279,6 +287,12 @@ impl ObjectStore for LocalStore {
 
     fn local_path(&self, key: &str) -> Option<PathBuf> {
         self.path_of(key).ok()
+    }
+
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        let root = self.path_of(folder)?;
+        let (folder, after) = (folder.to_owned(), after.unwrap_or_default().to_owned());
+        self.blocking(move |_| list::list(&root, &folder, &after).map_err(|error| problem(&error))).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -11,7 +11,9 @@ use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
-    ports::{Catalog, Clock, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock},
+    ports::{
+        Catalog, Clock, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock,
+    },
     testing::PlainMedia,
 };
 use camtrail_spool::{Spool, SpoolConfig, TransferEnd, UploadStart};
@@ -67,6 +69,9 @@ impl ObjectStore for Flaky {
     }
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get_bytes(key, max_bytes).await
+    }
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        self.store.list(folder, after).await
     }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         Self::fails(&self.failing_deletes_left)?;

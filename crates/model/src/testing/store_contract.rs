@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use crate::ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock};
+use crate::ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock};
 
 /// Names that cameras and people really use, and what some store or tool once mangled (NEVER-13).
 const AWKWARD: [&str; 8] = [
@@ -78,6 +78,7 @@ pub async fn run<S: ObjectStore + 'static>(store: S, dir: &Path) {
     small_objects_are_replaced(&bench).await;
     a_delete_may_be_repeated(&bench).await;
     keys_cannot_climb(&bench).await;
+    a_listing_has_every_key_once(&bench).await;
 }
 
 async fn a_put_is_whole_and_keeps_its_metadata<S: ObjectStore + 'static>(bench: &Bench<S>) {
@@ -166,4 +167,56 @@ async fn keys_cannot_climb<S: ObjectStore + 'static>(bench: &Bench<S>) {
     for key in ["../x", "a/../x", "a//b", "a/./b", ""] {
         assert!(matches!(bench.store.head(key).await, Err(StoreError::Refused(_))), "{key:?}");
     }
+}
+
+/// Also where a folder's name begins like a file's, and where parts end.
+async fn a_listing_has_every_key_once<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const FOLDER: &str = "list/base";
+    let empty = bench.store.list(FOLDER, None).await.unwrap();
+    assert_eq!((empty.keys.len(), empty.more), (0, false));
+    let mut keys: Vec<String> = [
+        "list/base/a/1.jpg",
+        "list/base/a-b/1.jpg",
+        "list/base/a.b/1.jpg",
+        "list/base/a/b/c/d.jpg",
+        "list/base/a0",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // SeaweedFS lists a backslash as a slash.
+    let awkward = AWKWARD.iter().filter(|key| !key.contains('\\'));
+    keys.extend(awkward.map(|key| key.replacen("base/", "list/base/", 1)));
+    keys.extend((0..Listing::MAX + 20).map(|n| format!("list/base/many{}/{n}.jpg", n % 7)));
+    for key in &keys {
+        bench.store.put_bytes(key, b"x").await.unwrap();
+    }
+    // Neither below the folder.
+    bench.store.put_bytes("list/base2/x.jpg", b"x").await.unwrap();
+    bench.store.put_bytes("list/basement.jpg", b"x").await.unwrap();
+    keys.sort();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let part = bench.store.list(FOLDER, after.as_deref()).await.unwrap();
+        assert!(part.keys.len() <= Listing::MAX);
+        found.extend(part.keys);
+        if !part.more {
+            break;
+        }
+        after = found.last().cloned();
+    }
+    let in_order = found.clone();
+    found.sort();
+    let missing: Vec<_> = keys.iter().filter(|key| !found.contains(key)).collect();
+    let strange: Vec<_> = found.iter().filter(|key| !keys.contains(key)).collect();
+    assert!(found == keys, "{} of {}: missing {missing:?}, strange {strange:?}", found.len(), keys.len());
+    // From any key on, all that came behind it.
+    for at in (0..in_order.len()).step_by(101).chain([in_order.len() - 1]) {
+        let part = bench.store.list(FOLDER, Some(&in_order[at])).await.unwrap();
+        let behind = &in_order[at + 1..];
+        assert_eq!(part.keys, behind[..behind.len().min(Listing::MAX)], "after {}", in_order[at]);
+    }
+    // A key that is gone still marks its place.
+    bench.store.delete(&in_order[5]).await.unwrap();
+    let part = bench.store.list(FOLDER, Some(&in_order[5])).await.unwrap();
+    assert_eq!(part.keys[0], in_order[6]);
 }
