@@ -17,7 +17,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
     ("media", &["model", "durable"]),
     ("arrival", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
-    ("api", &["model", "auth"]),
+    ("api", &["model", "auth", "arrival"]),
     (
         "",
         &[

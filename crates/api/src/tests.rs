@@ -92,6 +92,7 @@ impl Bench {
             key: SigningKey::new(vec![1; 32]),
             web: Arc::new(Fixed),
             status: Arc::new(Fixed),
+            webhook: None,
             config: ApiConfig { base_path: base_path.to_owned(), public_url: None },
             stop: stopped,
         });

@@ -15,6 +15,8 @@ use camtrail_model::{
     },
 };
 
+use crate::ShownEvent;
+
 /// Looks at one object after the first: each is one more writer that came between.
 const LOOKS_MAX: usize = 4;
 
@@ -92,12 +94,27 @@ impl Arrivals {
         Err(ArrivalError::Retry(format!("{key}: the object comes and goes while it is looked at")))
     }
 
+    /// The same, and thoroughly: a record that has the object's bytes and says anything else of it is corrected. What a
+    /// person decided stays.
+    pub async fn restore(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
+        let told = self.reconcile(key).await?;
+        let Some(record) = told.record.as_deref().filter(|_| !told.did.wrote()) else { return Ok(told) };
+        let known = self.catalog.event(&record.id()).await.map_err(from_catalog)?;
+        let same = |known: &CatalogRecord| ShownEvent::from(known) == ShownEvent::from(record);
+        if known.as_ref().is_some_and(same) {
+            return Ok(told);
+        }
+        let (protected, note) = known.map_or((false, None), |known| (known.protected, known.note));
+        self.catalog.remove(key).await.map_err(from_catalog)?;
+        let right = CatalogRecord { protected, note, ..record.clone() };
+        self.catalog.record(&right).await.map_err(from_catalog)?;
+        let again = self.reconcile(key).await?;
+        Ok(Reconciled { did: Did::Replaced, ..again })
+    }
+
     /// Completes the record of a capture by its manifest, and tells what that took.
     pub async fn complete(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
-        let (did, _) = match self.attach(key).await? {
-            None => return Ok(Reconciled::nothing(Did::Absent)),
-            Some(attached) => attached,
-        };
+        let Some((did, _)) = self.attach(key).await? else { return Ok(Reconciled::nothing(Did::Absent)) };
         Ok(Reconciled::nothing(match did {
             Attached::Updated => Did::Completed,
             Attached::Unchanged => Did::Already,
@@ -131,18 +148,10 @@ impl Arrivals {
             if !self.catalog.remove(key).await.map_err(from_catalog)? {
                 return Ok(Reconciled::nothing(Did::Absent));
             }
-            tracing::info!(%key, "event removed with its object");
             return Ok(Reconciled::nothing(Did::Removed));
         };
         let mut record = self.read(key, object)?;
         let outcome = self.catalog.record(&record).await.map_err(from_catalog)?;
-        match outcome {
-            Recorded::Inserted => tracing::info!(%key, size_bytes = object.size, "event recorded"),
-            Recorded::Replaced => {
-                tracing::info!(%key, size_bytes = object.size, "event replaced by a fuller upload");
-            }
-            Recorded::AlreadyPresent => tracing::debug!(%key, "event is recorded already"),
-        }
         // A manifest that came before its record found none to complete.
         let attached = self.attach(key).await?;
         let completed = matches!(attached, Some((Attached::Updated, _)));
@@ -243,7 +252,16 @@ fn from_catalog(error: CatalogError) -> ArrivalError {
 #[async_trait]
 impl ArrivalSink for Arrivals {
     async fn object_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
-        self.reconcile(key).await.map(drop)
+        let told = self.reconcile(key).await?;
+        match told.did {
+            Did::Recorded => tracing::info!(%key, size_bytes = told.size, "event recorded"),
+            Did::Replaced => {
+                tracing::info!(%key, size_bytes = told.size, "event replaced by a fuller upload");
+            }
+            Did::Removed => tracing::info!(%key, "event removed with its object"),
+            did => tracing::debug!(%key, ?did, "nothing to change"),
+        }
+        Ok(())
     }
 
     async fn media_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
@@ -358,5 +376,30 @@ mod tests {
         let event = &bench.events().await[0];
         assert_eq!(event.time().instant, Millis(1_472_596_194_000));
         assert_eq!((event.size, event.metadata.content_type.as_str()), (4, "video/mp4"));
+    }
+
+    /// A row that has the object's bytes and another time, as an older version or another program may have written it.
+    #[tokio::test]
+    async fn a_record_that_says_something_else_is_restored() {
+        let bench = Bench::new();
+        let right = testing::record("backyard", 1_000, CaptureKind::Record, "x.mp4");
+        let map = right.metadata.to_map();
+        let key = &right.object_key;
+        let right = CatalogRecord { size: 4, ..right.clone() };
+        bench.store.put_file(key.as_str(), &bench.file(b"clip"), Some(&map), PutWhen::Absent).await.unwrap();
+        for ts in [1_000, 2_000] {
+            let mut wrong =
+                CatalogRecord { note: Some("kept?".to_owned()), protected: true, ..right.clone() };
+            wrong.metadata.time.instant = Millis(ts);
+            wrong.metadata.original_name = "wrong".to_owned();
+            bench.catalog.record(&wrong).await.unwrap();
+            assert_eq!(bench.arrivals.reconcile(key).await.unwrap().did, Did::Already);
+            assert_eq!(bench.arrivals.restore(key).await.unwrap().did, Did::Replaced);
+            assert_eq!(bench.arrivals.restore(key).await.unwrap().did, Did::Already);
+            let events = bench.events().await;
+            assert_eq!((events.len(), &events[0].metadata), (1, &right.metadata));
+            assert_eq!(events[0].protected, ts == 1_000, "found by its id");
+            bench.catalog.remove(key).await.unwrap();
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Instant};
 
 use camtrail_model::{KeyVerdict, ObjectBase, ObjectKey, ports::ArrivalError};
 use futures::{StreamExt, stream};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{
     Arrivals, Did, Notification, Reconciled, ShownEvent,
@@ -95,7 +95,6 @@ pub struct Done {
     /// The event, where it was recorded or replaced.
     pub event: Option<Box<ShownEvent>>,
     /// How long it took.
-    #[serde(serialize_with = "milliseconds")]
     pub took_ms: f64,
     /// The queue's message that it came in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,8 +102,8 @@ pub struct Done {
 }
 
 /// To the microsecond: what nobody measures is only noise in a log.
-fn milliseconds<S: Serializer>(took_ms: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((took_ms * 1_000.0).round() / 1_000.0)
+fn milliseconds_since(started: Instant) -> f64 {
+    (started.elapsed().as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
 /// How many records had which outcome.
@@ -212,16 +211,13 @@ impl Function {
                 "a topic asks to be confirmed: if it is yours, open the address; it is not opened from here"
             );
         }
-        let done = stream::iter(&notification.records)
-            .map(|record| self.one(record))
-            .buffered(AT_ONCE)
-            .collect::<Vec<_>>()
-            .await;
+        let work: Vec<_> = notification.records.iter().map(|record| self.one(record)).collect();
+        let done: Vec<Done> = stream::iter(work).buffered(AT_ONCE).collect().await;
         let mut totals = Totals::default();
         for one in &done {
             totals.0[one.outcome as usize] += 1;
         }
-        let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        let took_ms = milliseconds_since(started);
         tracing::info!(%totals, tests = notification.tests, took_ms, "notification processed");
         Report { done, totals, took_ms }
     }
@@ -233,22 +229,17 @@ impl Function {
             Told::Strange { key, why } => (Some(key.clone()), (Outcome::Skipped, Some(why.clone()), None)),
             Told::Unreadable(error) => (None, (Outcome::Failed, Some(error.to_string()), None)),
         };
-        let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
+        let took_ms = milliseconds_since(started);
         let size = seen.as_ref().and_then(|seen| seen.size);
         let shown = matches!(outcome, Outcome::Recorded | Outcome::Replaced);
         let event = seen.and_then(|seen| seen.record).filter(|_| shown);
         let event = event.map(|record| Box::new(ShownEvent::from(&*record)));
         let (told, why) = (key.as_deref().unwrap_or_default(), reason.as_deref().unwrap_or_default());
-        match outcome {
-            Outcome::Failed => tracing::error!(key = told, why, took_ms, "arrival failed"),
-            _ => tracing::info!(
-                key = told,
-                outcome = outcome.as_str(),
-                why,
-                size_bytes = size,
-                took_ms,
-                "arrival"
-            ),
+        if outcome == Outcome::Failed {
+            tracing::error!(key = told, why, took_ms, "arrival failed");
+        } else {
+            let outcome = outcome.as_str();
+            tracing::info!(key = told, outcome, why, size_bytes = size, took_ms, "arrival");
         }
         Done { key, outcome, reason, size, event, took_ms, message_id: record.message_id.clone() }
     }

@@ -318,9 +318,9 @@ fn change(name: &str) -> Change {
     let plain = name.strip_prefix("s3:").unwrap_or(name);
     let is =
         |stem: &&str| plain.strip_prefix(*stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    if CREATED.iter().any(|stem| is(stem)) {
+    if CREATED.iter().any(is) {
         Change::Created
-    } else if REMOVED.iter().any(|stem| is(stem)) {
+    } else if REMOVED.iter().any(is) {
         Change::Removed
     } else {
         Change::Other(name.chars().take(QUOTED_MAX_CHARS).collect())

@@ -37,6 +37,13 @@ pub struct ShownEvent {
     playable_copy: bool,
 }
 
+impl ShownEvent {
+    /// The event's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 fn utc(at: Millis) -> String {
     format!("{:.3}", at.timestamp())
 }
