@@ -97,19 +97,25 @@ impl Arrivals {
     /// The same, and thoroughly: a record that has the object's bytes and says anything else of it is corrected. What a
     /// person decided stays.
     pub async fn restore(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
-        let told = self.reconcile(key).await?;
-        let Some(record) = told.record.as_deref().filter(|_| !told.did.wrote()) else { return Ok(told) };
-        let known = self.catalog.event(&record.id()).await.map_err(from_catalog)?;
-        let same = |known: &CatalogRecord| ShownEvent::from(known) == ShownEvent::from(record);
-        if known.as_ref().is_some_and(same) {
-            return Ok(told);
+        let mut told = self.reconcile(key).await?;
+        // A manifest may have come between the two looks: what differs is looked at once more.
+        for again in [true, false] {
+            let Some(record) = told.record.as_deref().filter(|_| !told.did.wrote()) else { return Ok(told) };
+            let known = self.catalog.event(&record.id()).await.map_err(from_catalog)?;
+            if known.as_ref().is_some_and(|known| ShownEvent::from(known) == ShownEvent::from(record)) {
+                return Ok(told);
+            }
+            if again {
+                told = self.reconcile(key).await?;
+                continue;
+            }
+            let (protected, note) = known.map_or((false, None), |known| (known.protected, known.note));
+            let right = CatalogRecord { protected, note, ..record.clone() };
+            self.catalog.remove(key).await.map_err(from_catalog)?;
+            self.catalog.record(&right).await.map_err(from_catalog)?;
         }
-        let (protected, note) = known.map_or((false, None), |known| (known.protected, known.note));
-        self.catalog.remove(key).await.map_err(from_catalog)?;
-        let right = CatalogRecord { protected, note, ..record.clone() };
-        self.catalog.record(&right).await.map_err(from_catalog)?;
-        let again = self.reconcile(key).await?;
-        Ok(Reconciled { did: Did::Replaced, ..again })
+        let last = self.reconcile(key).await?;
+        Ok(Reconciled { did: Did::Replaced, ..last })
     }
 
     /// Completes the record of a capture by its manifest, and tells what that took.
@@ -271,10 +277,18 @@ impl ArrivalSink for Arrivals {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, path::PathBuf};
+    use std::{
+        collections::{BTreeMap, HashMap},
+        path::{Path, PathBuf},
+        pin::Pin,
+    };
 
     use camtrail_catalog::SqliteCatalog;
-    use camtrail_model::{CaptureKind, EventQuery, Millis, ObjectBase, PageSize, ports::PutWhen, testing};
+    use camtrail_model::{
+        CaptureKind, EventQuery, Millis, ObjectBase, PageSize,
+        ports::{Listing, PutOutcome, PutWhen},
+        testing,
+    };
     use camtrail_store::LocalStore;
     use jiff::tz::TimeZone;
 
@@ -400,6 +414,81 @@ mod tests {
             assert_eq!((events.len(), &events[0].metadata), (1, &right.metadata));
             assert_eq!(events[0].protected, ts == 1_000, "found by its id");
             bench.catalog.remove(key).await.unwrap();
+        }
+    }
+
+    /// A store in which something happens between a look and what comes of it.
+    struct Crossed {
+        store: Arc<LocalStore>,
+        between: tokio::sync::Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    }
+
+    #[async_trait]
+    impl ObjectStore for Crossed {
+        async fn put_file(
+            &self,
+            key: &str,
+            source: &Path,
+            metadata: Option<&BTreeMap<String, String>>,
+            when: PutWhen,
+        ) -> Result<PutOutcome, StoreError> {
+            self.store.put_file(key, source, metadata, when).await
+        }
+        async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+            self.store.put_bytes(key, bytes).await
+        }
+        async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+            let seen = self.store.head(key).await;
+            let next = self.between.lock().await.pop();
+            if let Some(between) = next {
+                between.await;
+            }
+            seen
+        }
+        async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+            self.store.get_bytes(key, max_bytes).await
+        }
+        async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+            self.store.list(folder, after).await
+        }
+        async fn delete(&self, key: &str) -> Result<(), StoreError> {
+            self.store.delete(key).await
+        }
+    }
+
+    /// Two calls that cross: one looks, the store changes and the other call is done, then the first writes what it
+    /// saw. The last word is the store's, in both directions.
+    #[tokio::test]
+    async fn calls_that_cross_end_in_the_state_of_the_store() {
+        for there_first in [true, false] {
+            let bench = Bench::new();
+            let clip = testing::record("backyard", 1_000, CaptureKind::Record, "x.mp4");
+            let (key, map, file) = (clip.object_key.clone(), clip.metadata.to_map(), bench.file(b"clip"));
+            let (store, arrivals) = (Arc::clone(&bench.store), Arc::clone(&bench.arrivals));
+            let put = store.put_file(key.as_str(), &file, Some(&map), PutWhen::Always);
+            put.await.unwrap();
+            arrivals.object_changed(&key).await.unwrap();
+            if there_first {
+                bench.catalog.remove(&key).await.unwrap();
+            } else {
+                store.delete(key.as_str()).await.unwrap();
+            }
+            let between = {
+                let (store, key, map, file) = (Arc::clone(&store), key.clone(), map.clone(), file.clone());
+                async move {
+                    if there_first {
+                        store.delete(key.as_str()).await.unwrap();
+                    } else {
+                        store.put_file(key.as_str(), &file, Some(&map), PutWhen::Always).await.unwrap();
+                    }
+                    arrivals.object_changed(&key).await.unwrap();
+                }
+            };
+            let crossed = Crossed { store, between: tokio::sync::Mutex::new(vec![Box::pin(between)]) };
+            let zones = Arc::new(CameraZones::new(TimeZone::UTC, HashMap::new()));
+            let first = Arrivals::new(Arc::new(crossed), Arc::<SqliteCatalog>::clone(&bench.catalog), zones);
+            first.reconcile(&key).await.unwrap();
+            assert_eq!(bench.events().await.len(), usize::from(!there_first), "there first: {there_first}");
         }
     }
 }

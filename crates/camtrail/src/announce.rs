@@ -100,7 +100,17 @@ impl Announcer {
                 let why = told.reason.as_deref().unwrap_or_default();
                 Err(retry(format!("it has {} the object: {why}", told.outcome)))
             }
-            [_] => Ok(()),
+            [told] => {
+                // Right for a cut upload that gave way; else it looks into another store than ours.
+                if told.outcome == "absent" {
+                    tracing::warn!(
+                        key,
+                        url = self.url,
+                        "the other end finds no such object: does it use the same bucket?"
+                    );
+                }
+                Ok(())
+            }
             results => Err(retry(format!("it answers {} results, expected one", results.len()))),
         }
     }

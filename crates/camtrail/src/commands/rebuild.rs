@@ -215,7 +215,7 @@ async fn list(store: &dyn ObjectStore, base: &str, after: Option<&str>) -> anyho
             _ => ArrivalError::Retry(error.to_string()),
         })
     });
-    listed.await.context("listing the store (run the rebuild again: it goes on where it was)")
+    listed.await.context("listing the store (what is done is kept: the next rebuild goes on there)")
 }
 
 fn hash(key: &ObjectKey) -> u64 {
