@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
+mod arrivals;
 mod bucket;
 mod content;
 mod cut;
@@ -14,6 +15,7 @@ mod fsync_order;
 mod full;
 mod import;
 mod ingest;
+mod invoke;
 mod kill;
 mod listing;
 mod live;
@@ -21,6 +23,7 @@ mod names;
 mod no_ffmpeg;
 mod outage;
 mod programs;
+mod rebuild;
 mod retention;
 mod same_name;
 mod samples;

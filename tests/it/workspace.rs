@@ -18,7 +18,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("arrival", &["model"]),
     ("retention", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
-    ("api", &["model", "auth"]),
+    ("api", &["model", "auth", "arrival"]),
     (
         "",
         &[

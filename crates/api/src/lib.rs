@@ -16,13 +16,15 @@ mod web;
 
 use axum::{
     Router,
+    middleware::from_fn,
     response::Redirect,
-    routing::{get, put},
+    routing::{get, post, put},
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::security::Credentials;
+pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status,
     StatusSource, WatchedFolder,
@@ -43,10 +45,11 @@ pub use web::{WebFile, WebFiles};
         (name = "cameras", description = "Cameras and their health."),
         (name = "live", description = "What happens now."),
         (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
+        (name = "arrivals", description = "Notifications of the store."),
         (name = "system", description = "Health and status.")
     ),
-    // Its route ends in a wildcard, which OpenAPI has no word for: documented here, routed in `uploads`.
-    paths(routes::ingest::put),
+    // Routed in `programs`: a wildcard, which OpenAPI has no word for, and bounds of their own.
+    paths(routes::ingest::put, routes::arrivals::post),
     modifiers(&Credentials)
 )]
 struct Document;
@@ -67,10 +70,15 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::system::readyz))
 }
 
-/// Uploads are long and large, and no browser's: they stand outside the bounds of the rest.
-fn uploads() -> Router<Api> {
+/// Uploads and notifications are larger than people's calls, and no browser's: they stand outside the bounds of the
+/// rest.
+fn programs() -> Router<Api> {
+    let arrivals = Router::new()
+        .route("/api/v1/arrivals", post(routes::arrivals::post))
+        .layer(from_fn(security::answer_in_time));
     Router::new()
         .route("/ingest/{*path}", put(routes::ingest::put))
+        .merge(arrivals)
         .method_not_allowed_fallback(problem::method_not_allowed)
 }
 
@@ -86,7 +94,7 @@ pub fn router(api: Api) -> Router {
         .merge(routes::system::documents(document))
         .fallback(web::serve)
         .method_not_allowed_fallback(problem::method_not_allowed);
-    let router = security::bounds(router, &api).merge(uploads());
+    let router = security::bounds(router, &api).merge(programs());
     let router = match api.parts.config.base_path.as_str() {
         "" => router,
         base_path => below(base_path.to_owned(), router),

@@ -27,9 +27,9 @@ pub(crate) struct Problem {
     /// Seconds to wait before another try, where that is known.
     #[serde(skip)]
     retry_after_s: Option<u64>,
-    /// Whether the answer says that a bearer token is wanted (RFC 9110, 11.6.1).
+    /// What the answer says is wanted (RFC 9110, 11.6.1).
     #[serde(skip)]
-    challenge: bool,
+    challenge: Option<&'static str>,
 }
 
 impl Problem {
@@ -40,7 +40,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             retry_after_s: None,
-            challenge: false,
+            challenge: None,
         }
     }
 
@@ -59,7 +59,14 @@ impl Problem {
     /// No camera's token, or none that is known.
     pub(crate) fn no_token() -> Self {
         let detail = "no token, or a wrong one: send `Authorization: Bearer TOKEN`; `camtrail camera token NAME` makes one";
-        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+        Self { challenge: Some("Bearer"), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// Not the webhook's token. Topics send their password only where they are asked for one.
+    pub(crate) fn no_arrival_token() -> Self {
+        let detail = "no token, or a wrong one: send `Authorization: Bearer TOKEN` with the token in arrival.token_file";
+        let challenge = Some("Basic realm=\"camtrail\", Bearer");
+        Self { challenge, ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
     /// `what`: that there were too many of.
@@ -82,8 +89,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if challenge {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

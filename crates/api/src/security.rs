@@ -38,8 +38,9 @@ impl utoipa::Modify for Credentials {
         let components = document.components.get_or_insert_default();
         let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
         components.add_security_scheme("session", session);
-        components
-            .add_security_scheme("camera_token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        for name in ["camera_token", "arrival_token"] {
+            components.add_security_scheme(name, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        }
     }
 }
 
@@ -88,7 +89,7 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
     host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
 }
 
-async fn answer_in_time(request: Request, next: Next) -> Response {
+pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

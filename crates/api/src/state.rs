@@ -11,7 +11,13 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use utoipa::ToSchema;
 
-use crate::{routes::ingest::INGESTS_MAX, web::WebFiles};
+use crate::{
+    routes::{
+        arrivals::{ARRIVALS_MAX, Webhook},
+        ingest::INGESTS_MAX,
+    },
+    web::WebFiles,
+};
 
 /// Live streams at once; each is a task and a socket.
 const LIVE_MAX: usize = 1_000;
@@ -143,10 +149,11 @@ pub struct Api {
 pub(crate) struct Parts {
     given: ApiParts,
     pub(crate) throttle: Throttle<(IpAddr, String)>,
-    /// Wrong tokens, by address.
+    /// Wrong tokens of uploads and notifications, by address.
     pub(crate) ingest_throttle: Throttle<IpAddr>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) ingests: Arc<Semaphore>,
+    pub(crate) arrivals: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Parts {
@@ -182,6 +189,8 @@ pub struct ApiParts {
     pub web: Arc<dyn WebFiles>,
     /// How the box is doing.
     pub status: Arc<dyn StatusSource>,
+    /// Takes notifications of the store; `None`: nobody may send any.
+    pub webhook: Option<Webhook>,
     /// What is configured.
     pub config: ApiConfig,
     /// Turns true when the program stops: live streams end.
@@ -197,6 +206,7 @@ impl Api {
             ingest_throttle: Throttle::new(),
             live: Arc::new(Semaphore::new(LIVE_MAX)),
             ingests: Arc::new(Semaphore::new(INGESTS_MAX)),
+            arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         };
         Self { parts: Arc::new(parts) }
     }

@@ -92,6 +92,7 @@ impl Bench {
             key: SigningKey::new(vec![1; 32]),
             web: Arc::new(Fixed),
             status: Arc::new(Fixed),
+            webhook: None,
             config: ApiConfig { base_path: base_path.to_owned(), public_url: None },
             stop: stopped,
         });
@@ -138,7 +139,9 @@ async fn every_documented_call_wants_a_session_unless_it_is_public() {
     let mut private = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         assert!(!operations.as_object().unwrap().is_empty());
-        if PUBLIC.contains(&path.as_str()) || path.starts_with("/ingest/") {
+        // Programs bring tokens of their own.
+        let of_programs = path.starts_with("/ingest/") || path == "/api/v1/arrivals";
+        if PUBLIC.contains(&path.as_str()) || of_programs {
             continue;
         }
         private += 1;

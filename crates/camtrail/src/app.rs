@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource, Webhook,
 };
-use camtrail_arrival::{Arrivals, ByNotification};
+use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_durable::Reserve;
@@ -34,6 +34,7 @@ use tokio::{
 };
 
 use crate::{
+    announce::Announcer,
     config::{ArrivalMode, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
@@ -50,7 +51,7 @@ impl DataDir {
     fn spool(&self) -> PathBuf {
         self.0.join("spool")
     }
-    fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.0.join("store")
     }
     pub(crate) fn catalog(&self) -> PathBuf {
@@ -68,6 +69,13 @@ impl DataDir {
     }
     pub(crate) fn taken(&self) -> PathBuf {
         self.0.join("taken.db")
+    }
+    /// How far an interrupted rebuild came.
+    pub(crate) fn rebuild(&self) -> PathBuf {
+        self.0.join("rebuild.json")
+    }
+    pub(crate) fn rebuild_lock(&self) -> PathBuf {
+        self.run().join("rebuild.lock")
     }
     /// Where a running program takes files from other processes of this machine.
     pub(crate) fn handover(&self) -> PathBuf {
@@ -211,12 +219,20 @@ impl Rooms {
         })
     }
 
-    pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
-        let sink: Arc<dyn ArrivalSink> = match settings.arrival {
-            ArrivalMode::Notified => Arc::new(ByNotification),
-            ArrivalMode::Inline => Arc::new(self.arrivals()),
-        };
-        Shipper::new(Parts {
+    fn sink(&self, settings: &Settings) -> anyhow::Result<Arc<dyn ArrivalSink>> {
+        Ok(match (&settings.arrival, &settings.arrival_token) {
+            (ArrivalMode::Inline, _) => self.arrivals(),
+            (ArrivalMode::Notified, _) => Arc::new(ByNotification),
+            (ArrivalMode::Announced(url), Some(token)) => {
+                Arc::new(Announcer::new(url, token.clone(), settings.store.bucket())?)
+            }
+            (ArrivalMode::Announced(_), None) => bail!("arrival.url needs arrival.token_file"),
+        })
+    }
+
+    pub(crate) fn shipper(&self, settings: &Settings) -> anyhow::Result<(Shipper, FtpStorage)> {
+        let sink = self.sink(settings)?;
+        Ok(Shipper::new(Parts {
             spool: self.spool.clone(),
             store: self.store.clone(),
             sink,
@@ -231,7 +247,7 @@ impl Rooms {
                 remux_limit: settings.remux_limit,
                 poster: settings.poster,
             }),
-        })
+        }))
     }
 
     /// The way into the spool for all but FTP.
@@ -244,16 +260,16 @@ impl Rooms {
         Desk::new(self.intake(), Arc::new(self.ledger.clone()), self.store.clone())
     }
 
-    fn arrivals(&self) -> Arrivals {
+    fn arrivals(&self) -> Arc<Arrivals> {
         let catalog = Arc::new(self.catalog.clone());
-        Arrivals::new(self.store.clone(), catalog, self.zones.clone(), self.clock.clone())
+        Arc::new(Arrivals::new(self.store.clone(), catalog, self.zones.clone()))
     }
 
     /// Removes what is due; where others tell the catalog of objects, the bucket's own rules do that.
     pub(crate) fn sweeper(&self, settings: &Settings) -> Sweeper {
         Sweeper {
             store: self.store.clone(),
-            sink: Arc::new(self.arrivals()),
+            sink: self.arrivals(),
             expiry: Arc::new(self.catalog.clone()),
             ledger: Arc::new(self.ledger.clone()),
             clock: self.clock.clone(),
@@ -302,6 +318,10 @@ impl Rooms {
             key: SigningKey::new(secret),
             web: Arc::new(Embedded),
             status: Arc::new(status),
+            webhook: settings.arrival_token.clone().map(|token| Webhook {
+                function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
+                token,
+            }),
             config: ApiConfig {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
@@ -314,12 +334,13 @@ impl Rooms {
 fn open_store(dir: &DataDir, settings: &StoreSettings) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(match settings {
         StoreSettings::Local => Arc::new(LocalStore::open(&dir.store()).context("opening the store")?),
-        StoreSettings::S3(config) => {
-            let config = S3Config { notes_dir: dir.multipart(), ..S3Config::clone(config) };
-            let bucket = config.bucket.clone();
-            Arc::new(S3Store::open(&config).with_context(|| format!("preparing for the bucket {bucket}"))?)
-        }
+        StoreSettings::S3(config) => Arc::new(open_bucket(dir, config)?),
     })
+}
+
+pub(crate) fn open_bucket(dir: &DataDir, config: &S3Config) -> anyhow::Result<S3Store> {
+    let config = S3Config { notes_dir: dir.multipart(), ..config.clone() };
+    S3Store::open(&config).with_context(|| format!("preparing for the bucket {}", config.bucket))
 }
 
 /// Binds before anything else is started, and says what to do where that fails.
@@ -356,7 +377,7 @@ impl App {
         let rooms = Rooms::open(&dir, &settings)?;
         let accounts = &mut settings.accounts;
         let shown = first_start::prepare(given, shape, accounts, &rooms.catalog, &rooms.passwords).await?;
-        let (shipper, storage) = rooms.shipper(&settings);
+        let (shipper, storage) = rooms.shipper(&settings)?;
         let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());

@@ -52,6 +52,29 @@ pub(crate) struct ImportArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// What the arrival function is run on.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InvokeArgs {
+    /// A file with the notification (S3, EventBridge, SQS, SNS, or a webhook's), or - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// How the catalog is recreated.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RebuildArgs {
+    /// Only look: say what would be done, and the digest over all records.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Forget all events if the store holds no capture at all; without it that is taken for the wrong store.
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
 /// A command line that clap takes and that makes no sense. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -65,6 +88,15 @@ pub(crate) enum Command {
     Gateway(ConfigArgs),
     /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
     Demo,
+    /// Run the arrival function once on a notification: a line of JSON for each record. Exit code 1 if any failed.
+    ///
+    /// Works beside a running server and without one; the same notification may be given again.
+    Invoke(InvokeArgs),
+    /// Recreate the catalog from the store alone: record what is there, forget what is gone.
+    ///
+    /// Works beside a running server and without one. May be interrupted and run again: it goes on where it was.
+    /// Users, camera accounts, notes and protection are not in the store: those that are in the catalog stay.
+    Rebuild(RebuildArgs),
     /// Take in an existing folder tree, with any known camera naming; its files are only read.
     ///
     /// Works beside a running server and without one. May be interrupted and run again: nothing is doubled.

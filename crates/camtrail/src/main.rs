@@ -3,7 +3,9 @@
 //! Owns exit codes: 0 done; 1 failed; 2 wrong usage or configuration. Nothing is decided here that a stage could
 //! decide; nothing is started before all of the configuration is checked.
 
+mod announce;
 mod app;
+mod beside;
 mod cli;
 mod commands;
 mod config;

@@ -44,7 +44,7 @@ impl Bench {
         let catalog = Arc::new(SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap());
         let clock = Arc::new(TurnedClock(AtomicI64::new(START)));
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
-        let sink = Arc::new(Arrivals::new(store.clone(), catalog.clone(), zones, clock.clone()));
+        let sink = Arc::new(Arrivals::new(store.clone(), catalog.clone(), zones));
         let sweeper = Sweeper {
             store: store.clone(),
             sink,

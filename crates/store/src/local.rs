@@ -4,6 +4,8 @@
 //! is: a clip is written once, which a Pi's card thanks us for), else a copy. Its user metadata is a sidecar
 //! under `derived/`, written *before* the object: an object that shows has its metadata.
 
+mod list;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fs, io,
@@ -17,8 +19,9 @@ use std::{
 use async_trait::async_trait;
 use camtrail_durable as durable;
 use camtrail_model::{
+    Millis,
     derived::DERIVED_PREFIX,
-    ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+    ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +61,12 @@ impl LocalStore {
         }
         let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store at `root` as another process has it open: for looking only. Makes and clears nothing.
+    pub fn beside(root: &Path) -> Self {
+        let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Where an object's file is, whether or not it exists.
@@ -156,8 +165,8 @@ impl LocalStore {
     }
 
     fn head_now(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        let size = match fs::metadata(self.path_of(key)?) {
-            Ok(metadata) if metadata.is_file() => metadata.len(),
+        let file = match fs::metadata(self.path_of(key)?) {
+            Ok(file) if file.is_file() => file,
             Ok(_) => return Ok(None),
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(problem(&error)),
@@ -172,7 +181,8 @@ impl LocalStore {
             Ok(None) => BTreeMap::new(),
             Err(error) => return Err(problem(&error)),
         };
-        Ok(Some(StoredObject { size, metadata }))
+        let modified_at = modified_at(&file).map_err(|error| problem(&error))?;
+        Ok(Some(StoredObject { size: file.len(), modified_at, metadata }))
     }
 
     fn delete_now(&self, key: &str) -> io::Result<()> {
@@ -210,8 +220,15 @@ impl LocalStore {
     }
 }
 
+/// A name that no file can have is one that nothing has: buckets take longer ones.
 fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+}
+
+fn modified_at(file: &fs::Metadata) -> io::Result<Millis> {
+    let at = jiff::Timestamp::try_from(file.modified()?).map_err(io::Error::other)?;
+    Ok(Millis(at.as_millisecond()))
 }
 
 fn read_small(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
@@ -270,6 +287,12 @@ impl ObjectStore for LocalStore {
 
     fn local_path(&self, key: &str) -> Option<PathBuf> {
         self.path_of(key).ok()
+    }
+
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        let root = self.path_of(folder)?;
+        let (folder, after) = (folder.to_owned(), after.unwrap_or_default().to_owned());
+        self.blocking(move |_| list::list(&root, &folder, &after).map_err(|error| problem(&error))).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

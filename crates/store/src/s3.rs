@@ -22,7 +22,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use camtrail_model::ports::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+use camtrail_model::{
+    Millis,
+    ports::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+};
+use futures::TryStreamExt;
 use object_store::{
     Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt, PutMode, PutMultipartOptions,
     PutOptions, PutPayload, RetryConfig, TagSet,
@@ -287,7 +291,8 @@ impl ObjectStore for S3Store {
             Attribute::Metadata(name) => Some((name.to_string(), value.to_string())),
             _ => None,
         });
-        Ok(Some(StoredObject { size: found.meta.size, metadata: metadata.collect() }))
+        let modified_at = Millis(found.meta.last_modified.timestamp_millis());
+        Ok(Some(StoredObject { size: found.meta.size, modified_at, metadata: metadata.collect() }))
     }
 
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -319,6 +324,24 @@ impl ObjectStore for S3Store {
     fn links_from(&self) -> Option<String> {
         let (scheme, rest) = self.place.bucket_url.split_once("://")?;
         Some(format!("{scheme}://{}", rest.split('/').next()?))
+    }
+
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        let prefix = parse(folder)?;
+        // The library asks for a thousand at a time, and for the next thousand only when they are taken.
+        let mut found = match after {
+            Some(after) => self.always.list_with_offset(Some(&prefix), &parse(after)?),
+            None => self.always.list(Some(&prefix)),
+        };
+        let mut keys = Vec::new();
+        while keys.len() < Listing::MAX {
+            match found.try_next().await {
+                Ok(Some(object)) => keys.push(object.location.as_ref().to_owned()),
+                Ok(None) => return Ok(Listing { keys, more: false }),
+                Err(error) => return Err(problem(&error)),
+            }
+        }
+        Ok(Listing { keys, more: true })
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -180,6 +180,10 @@ impl Instance {
     pub(crate) fn http(&self) -> SocketAddr {
         self.http
     }
+    /// The variables that it is started with, beside the usual ones.
+    pub(crate) fn env(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.env.iter().map(|(name, value)| (name, value))
+    }
     pub(crate) fn ftp(&self) -> SocketAddr {
         self.ftp
     }

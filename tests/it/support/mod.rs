@@ -10,6 +10,7 @@ mod files;
 mod ftp;
 mod instance;
 mod live;
+mod notify;
 mod programs;
 mod strace;
 mod tmpfs;
@@ -29,6 +30,7 @@ pub(crate) use files::{
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};
 pub(crate) use live::LiveStream;
+pub(crate) use notify::{invoke, invoke_file, notification, put_plain};
 pub(crate) use programs::{Batch, Program, Target};
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;

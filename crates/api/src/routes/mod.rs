@@ -1,5 +1,6 @@
 //! One file a subject; handlers extract, call a port, and render.
 
+pub(crate) mod arrivals;
 pub(crate) mod cameras;
 pub(crate) mod events;
 pub(crate) mod ingest;

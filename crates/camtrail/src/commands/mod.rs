@@ -3,6 +3,8 @@
 mod accounts;
 mod demo;
 mod import;
+mod invoke;
+mod rebuild;
 mod retention;
 mod serve;
 
@@ -16,6 +18,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Gateway(args) => serve::gateway(&args).await,
         Command::Demo => demo::demo().await,
         Command::Import(args) => import::import(&args).await,
+        Command::Invoke(args) => invoke::invoke(&args).await,
+        Command::Rebuild(args) => rebuild::rebuild(&args).await,
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
         Command::Retention(args) => retention::retention(&args).await,

@@ -5,28 +5,42 @@ use std::net::{IpAddr, SocketAddr};
 use crate::{
     app::{App, Shape},
     cli::ConfigArgs,
-    config::{self, ArrivalMode, ConfigError},
+    config::{self, ArrivalMode, ConfigError, Settings},
     first_start::{Given, Shown},
 };
 
 pub(crate) async fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::settings(args)?;
-    if settings.arrival == ArrivalMode::Notified {
-        return Err(ConfigError::Value {
-            place: "configuration".to_owned(),
-            key: "arrival.mode".to_owned(),
-            found: "notified".to_owned(),
-            expected: "\"inline\" (this version of `camtrail serve` takes no notifications yet; `camtrail gateway` may \
-                       leave them to others)"
-                .to_owned(),
-        }
-        .into());
-    }
+    can_be_told(&settings)?;
     let base_path = settings.base_path.clone();
     let app = App::start(settings, &Given::from_environment(), Shape::Box).await?;
     print_welcome(app.http, app.ftp, &base_path, &app.shown);
     until_stopped(app).await;
     Ok(())
+}
+
+/// What would leave this one's own catalog empty is no choice for `serve`.
+fn can_be_told(settings: &Settings) -> Result<(), ConfigError> {
+    let wrong = |key: &str, found: &str, expected: &str| ConfigError::Value {
+        place: "configuration".to_owned(),
+        key: key.to_owned(),
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    };
+    match &settings.arrival {
+        ArrivalMode::Notified if settings.arrival_token.is_none() => Err(wrong(
+            "arrival.token_file",
+            "",
+            "a file with the token that the bucket's notifications bring to POST /api/v1/arrivals: with arrival.mode \
+             \"notified\" nothing else tells this catalog",
+        )),
+        ArrivalMode::Announced(url) => Err(wrong(
+            "arrival.url",
+            url,
+            "nothing: `camtrail serve` has a catalog of its own (`camtrail gateway` announces to one elsewhere)",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `camtrail gateway`.

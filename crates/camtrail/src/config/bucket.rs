@@ -1,4 +1,4 @@
-//! Checks of what is configured about the bucket, and who tells the catalog of its objects.
+//! Checks of what is configured about the bucket.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use camtrail_store::S3Config;
 
 use super::{
     ConfigError,
-    settings::{ArrivalMode, Checker, StoreSettings},
+    settings::{Checker, StoreSettings},
     shape::Config,
     units,
 };
@@ -69,20 +69,5 @@ fn url(check: &Checker<'_>, key: &str, text: &str) -> Result<String, ConfigError
     match host.filter(|host| plain(host)) {
         Some(_) => Ok(text.trim_end_matches('/').to_owned()),
         None => Err(check.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
-    }
-}
-
-pub(super) fn arrival(
-    check: &Checker<'_>,
-    mode: &str,
-    store: &StoreSettings,
-) -> Result<ArrivalMode, ConfigError> {
-    match (mode, store) {
-        ("inline" | "", _) => Ok(ArrivalMode::Inline),
-        ("notified", StoreSettings::S3(_)) => Ok(ArrivalMode::Notified),
-        ("notified", StoreSettings::Local) => {
-            Err(check.wrong("arrival.mode", mode, "\"inline\": a local store notifies nobody"))
-        }
-        _ => Err(check.wrong("arrival.mode", mode, "\"inline\" or \"notified\"")),
     }
 }

@@ -3,6 +3,7 @@
 //! A file (TOML, or JSON with the same keys), then the environment (`CAMTRAIL__SECTION__KEY`), then the command
 //! line. Unknown keys are errors.
 
+mod arrival;
 mod bucket;
 mod error;
 mod load;
@@ -11,9 +12,10 @@ mod shape;
 mod units;
 mod watch;
 
+pub(crate) use arrival::ArrivalMode;
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
-pub(crate) use settings::{ArrivalMode, Settings, StoreSettings};
+pub(crate) use settings::{Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;
 

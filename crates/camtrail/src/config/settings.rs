@@ -9,6 +9,7 @@ use std::{
 };
 
 use camtrail_api::CameraSettings;
+use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
@@ -17,7 +18,9 @@ use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
 
 use super::{
-    ConfigError, bucket,
+    ConfigError,
+    arrival::{self, ArrivalMode},
+    bucket,
     load::Loaded,
     shape::{Camera, Config, Ftp, FtpAccount, Retention},
     units, watch,
@@ -40,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) base: ObjectBase,
     pub(crate) store: StoreSettings,
     pub(crate) arrival: ArrivalMode,
+    /// What the webhook is called with: here, or by us elsewhere.
+    pub(crate) arrival_token: Option<Token>,
     pub(crate) remux: bool,
     pub(crate) remux_limit: Duration,
     pub(crate) poster: bool,
@@ -59,13 +64,14 @@ pub(crate) enum StoreSettings {
     S3(Box<S3Config>),
 }
 
-/// Who tells the catalog of new objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ArrivalMode {
-    /// This process.
-    Inline,
-    /// The store's own notification.
-    Notified,
+impl StoreSettings {
+    /// The bucket's name, where there is one.
+    pub(crate) fn bucket(&self) -> Option<String> {
+        match self {
+            Self::Local => None,
+            Self::S3(config) => Some(config.bucket.clone()),
+        }
+    }
 }
 
 /// What is configured of cameras, and their own zones.
@@ -134,7 +140,6 @@ impl Checker<'_> {
     fn has_no_other_shape(&self, config: &Config) -> Result<(), ConfigError> {
         self.only("catalog.kind", &config.catalog.kind, &["sqlite", ""])?;
         self.only("catalog.endpoint", &config.catalog.endpoint, &[""])?;
-        self.only("arrival.url", &config.arrival.url, &[""])?;
         let flags =
             [("media.small", config.media.small), ("media.keep_original", config.media.keep_original)];
         for (key, on) in flags {
@@ -272,11 +277,15 @@ impl Checker<'_> {
     fn public_url(&self, text: &str) -> Result<Option<String>, ConfigError> {
         match text {
             "" => Ok(None),
-            url if url.starts_with("https://") || url.starts_with("http://") => {
-                Ok(Some(url.trim_end_matches('/').to_owned()))
-            }
-            _ => Err(self.wrong("http.public_url", text, "an address such as https://cams.example.org")),
+            url => self.page_url("http.public_url", url).map(Some),
         }
+    }
+
+    pub(super) fn page_url(&self, key: &str, url: &str) -> Result<String, ConfigError> {
+        if url.starts_with("https://") || url.starts_with("http://") {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        Err(self.wrong(key, url, "an address such as https://cams.example.org"))
     }
 }
 
@@ -294,7 +303,7 @@ impl Settings {
             .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
         let accounts = config.ftp.account.iter().enumerate();
         let store = bucket::store(&check, config)?;
-        let arrival = bucket::arrival(&check, &config.arrival.mode, &store)?;
+        let mode = arrival::mode(&check, &config.arrival, &store)?;
         let data_dir = data_dir.unwrap_or(&config.data_dir).to_owned();
         Ok(Self {
             watches: watch::check(&check, &config.watch, &data_dir)?,
@@ -313,7 +322,8 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             base,
             store,
-            arrival,
+            arrival: mode,
+            arrival_token: arrival::token(&check, &config.arrival.token_file)?,
             remux: config.media.remux,
             remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,
             poster: config.media.poster,
@@ -379,6 +389,26 @@ mod tests {
             ("[retention]\nmax_bytes = \"much\"", "retention.max_bytes: found \"much\""),
             ("[ftp]\nmax_connections = 0", "ftp.max_connections: found \"0\""),
             ("[arrival]\nmode = \"notified\"", "arrival.mode: found \"notified\""),
+            (
+                "[arrival]\nurl = \"https://a.example\"",
+                "arrival.url: found \"https://a.example\", expected nothing: a Camtrail elsewhere can't",
+            ),
+            (
+                "[s3_info]\nbucket_name = \"b\"\nregion = \"r\"\n[arrival]\nurl = \"https://a.example\"",
+                "arrival.token_file: found \"\", expected a file with the token of",
+            ),
+            (
+                "[s3_info]\nbucket_name = \"b\"\nregion = \"r\"\n[arrival]\nurl = \"a\"\nmode = \"notified\"",
+                "arrival.url: found \"a\", expected nothing beside",
+            ),
+            (
+                "[arrival]\ntoken_file = \"/nope\"",
+                "arrival.token_file: found \"/nope\", expected a file that can",
+            ),
+            (
+                "[arrival]\ntoken_file = \"/dev/null\"",
+                "arrival.token_file: found \"/dev/null\", expected a file with one",
+            ),
             ("[[camera]]\nname = \"a/b\"", "camera[0].name: found \"a/b\""),
             ("[[ftp.account]]\nuser = \"x\"", "ftp.account[0].password_hash"),
             ("[[ftp.account]]\nuser = \"x\"\npassword_hash = \"hunter2\"", "found \"(not shown)\""),

@@ -192,7 +192,7 @@ pub(crate) struct Arrival {
     pub(crate) mode: String,
     /// Announce to a `camtrail serve` elsewhere.
     pub(crate) url: String,
-    /// The file with that one's bearer token.
+    /// The file with the webhook's bearer token: ours for others, or that one's for us.
     pub(crate) token_file: String,
 }
 

@@ -11,7 +11,9 @@ use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
-    ports::{Catalog, Clock, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock},
+    ports::{
+        Catalog, Clock, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock,
+    },
     testing::PlainMedia,
 };
 use camtrail_spool::{Spool, SpoolConfig, TransferEnd, UploadStart};
@@ -68,6 +70,9 @@ impl ObjectStore for Flaky {
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get_bytes(key, max_bytes).await
     }
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        self.store.list(folder, after).await
+    }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         Self::fails(&self.failing_deletes_left)?;
         self.store.delete(key).await
@@ -102,12 +107,8 @@ impl Bench {
         });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
-        let arrivals = Arrivals::new(
-            Arc::<Flaky>::clone(&store),
-            Arc::new(catalog.clone()),
-            Arc::clone(&zones),
-            Arc::clone(&clock),
-        );
+        let arrivals =
+            Arrivals::new(Arc::<Flaky>::clone(&store), Arc::new(catalog.clone()), Arc::clone(&zones));
         let config =
             ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
         let parts = Parts {

@@ -21,6 +21,6 @@ pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
 pub use sink::{ArrivalError, ArrivalSink};
-pub use store::{Link, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+pub use store::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
 pub use taken::{TakenFile, TakenFiles};
 pub use tokens::{CameraToken, CameraTokens};

@@ -33,6 +33,8 @@ pub enum PutOutcome {
 pub struct StoredObject {
     /// Its size in bytes.
     pub size: u64,
+    /// When its bytes were last written.
+    pub modified_at: Millis,
     /// The user metadata that was put with it; empty where there was none.
     pub metadata: BTreeMap<String, String>,
 }
@@ -49,6 +51,20 @@ pub enum StoreError {
     /// Not allowed, or misconfigured: retrying alone won't help.
     #[error("the store refused: {0}")]
     Refused(String),
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Keys, in the store's order.
+    pub keys: Vec<String>,
+    /// Whether more may follow; then the last key is where to go on.
+    pub more: bool,
+}
+
+impl Listing {
+    /// The most keys of one part.
+    pub const MAX: usize = 1_000;
 }
 
 /// What a link to an object should be.
@@ -104,6 +120,11 @@ pub trait ObjectStore: Send + Sync {
     fn links_from(&self) -> Option<String> {
         None
     }
+
+    /// The keys below `folder` (no slash at its end) that come after `after`, at most [`Listing::MAX`]. Every object
+    /// that is there from the first part to the last is in exactly one. The order is the store's: of the keys' bytes
+    /// for the local directory and AWS; some of S3's kin go folder by folder.
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError>;
 
     /// Removes an object; Ok also where there was none.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;

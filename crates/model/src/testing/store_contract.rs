@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use crate::ports::{ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+use crate::ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock};
 
 /// Names that cameras and people really use, and what some store or tool once mangled (NEVER-13).
 const AWKWARD: [&str; 8] = [
@@ -44,6 +44,13 @@ impl<S: ObjectStore + 'static> Bench<S> {
         self.store.put_file(key, &source, Some(&metadata(word)), when).await.unwrap()
     }
 
+    async fn head(&self, key: &str) -> (u64, BTreeMap<String, String>) {
+        let StoredObject { size, metadata, modified_at } = self.store.head(key).await.unwrap().unwrap();
+        let age_ms = crate::ports::Clock::now(&SystemClock).0 - modified_at.0;
+        assert!((-60_000..600_000).contains(&age_ms), "{key}: written {age_ms} ms ago");
+        (size, metadata)
+    }
+
     async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         self.store.get_bytes(key, 1 << 30).await.unwrap()
     }
@@ -56,8 +63,9 @@ fn metadata(word: &str) -> BTreeMap<String, String> {
     ])
 }
 
-fn object(size: u64, word: &str) -> StoredObject {
-    StoredObject { size, metadata: metadata(word) }
+/// What is told of an object and what these tests know before.
+fn object(size: u64, word: &str) -> (u64, BTreeMap<String, String>) {
+    (size, metadata(word))
 }
 
 /// Runs all of it on `store`; `dir` is an empty folder for the files to put.
@@ -70,6 +78,7 @@ pub async fn run<S: ObjectStore + 'static>(store: S, dir: &Path) {
     small_objects_are_replaced(&bench).await;
     a_delete_may_be_repeated(&bench).await;
     keys_cannot_climb(&bench).await;
+    a_listing_has_every_key_once(&bench).await;
 }
 
 async fn a_put_is_whole_and_keeps_its_metadata<S: ObjectStore + 'static>(bench: &Bench<S>) {
@@ -78,14 +87,10 @@ async fn a_put_is_whole_and_keeps_its_metadata<S: ObjectStore + 'static>(bench: 
     assert_eq!(bench.bytes(KEY).await, None);
     assert_eq!(bench.put(KEY, b"one", "first", PutWhen::Absent).await, PutOutcome::Stored);
     assert_eq!(bench.put(KEY, b"three", "second", PutWhen::Absent).await, PutOutcome::Exists);
-    assert_eq!(
-        bench.store.head(KEY).await.unwrap().unwrap(),
-        object(3, "first"),
-        "a refused put changes nothing"
-    );
+    assert_eq!(bench.head(KEY).await, object(3, "first"), "a refused put changes nothing");
     assert_eq!(bench.put(KEY, b"three", "second", PutWhen::Always).await, PutOutcome::Stored);
     assert_eq!(bench.bytes(KEY).await.unwrap(), b"three");
-    assert_eq!(bench.store.head(KEY).await.unwrap().unwrap(), object(5, "second"));
+    assert_eq!(bench.head(KEY).await, object(5, "second"));
 }
 
 /// NEVER-12: of many concurrent puts to one key one stores, with its own metadata.
@@ -108,7 +113,7 @@ async fn concurrent_puts_store_one<S: ObjectStore + 'static>(bench: &Bench<S>) {
         }
     }
     assert_eq!(stored.len(), 1);
-    assert_eq!(bench.store.head(KEY).await.unwrap().unwrap(), object(stored[0], &stored[0].to_string()));
+    assert_eq!(bench.head(KEY).await, object(stored[0], &stored[0].to_string()));
 }
 
 async fn awkward_keys_are_kept_apart<S: ObjectStore + 'static>(bench: &Bench<S>) {
@@ -129,17 +134,13 @@ async fn large_and_empty_files<S: ObjectStore + 'static>(bench: &Bench<S>) {
     for (key, bytes) in [("base/large/x.mp4", &large[..]), ("base/empty/x.mp4", b"")] {
         assert_eq!(bench.put(key, bytes, "first", PutWhen::Absent).await, PutOutcome::Stored, "{key}");
         assert_eq!(bench.put(key, &large, "second", PutWhen::Absent).await, PutOutcome::Exists, "{key}");
-        assert_eq!(
-            bench.store.head(key).await.unwrap().unwrap(),
-            object(bytes.len() as u64, "first"),
-            "{key}"
-        );
+        assert_eq!(bench.head(key).await, object(bytes.len() as u64, "first"), "{key}");
         assert!(bench.bytes(key).await.unwrap() == bytes, "{key}");
     }
     let longer = [&large[..], b"more"].concat();
     let key = "base/large/x.mp4";
     assert_eq!(bench.put(key, &longer, "third", PutWhen::Always).await, PutOutcome::Stored);
-    assert_eq!(bench.store.head(key).await.unwrap().unwrap(), object(longer.len() as u64, "third"));
+    assert_eq!(bench.head(key).await, object(longer.len() as u64, "third"));
 }
 
 async fn small_objects_are_replaced<S: ObjectStore + 'static>(bench: &Bench<S>) {
@@ -166,4 +167,56 @@ async fn keys_cannot_climb<S: ObjectStore + 'static>(bench: &Bench<S>) {
     for key in ["../x", "a/../x", "a//b", "a/./b", ""] {
         assert!(matches!(bench.store.head(key).await, Err(StoreError::Refused(_))), "{key:?}");
     }
+}
+
+/// Also where a folder's name begins like a file's, and where parts end.
+async fn a_listing_has_every_key_once<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const FOLDER: &str = "list/base";
+    let empty = bench.store.list(FOLDER, None).await.unwrap();
+    assert_eq!((empty.keys.len(), empty.more), (0, false));
+    let mut keys: Vec<String> = [
+        "list/base/a/1.jpg",
+        "list/base/a-b/1.jpg",
+        "list/base/a.b/1.jpg",
+        "list/base/a/b/c/d.jpg",
+        "list/base/a0",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // SeaweedFS lists a backslash as a slash.
+    let awkward = AWKWARD.iter().filter(|key| !key.contains('\\'));
+    keys.extend(awkward.map(|key| key.replacen("base/", "list/base/", 1)));
+    keys.extend((0..Listing::MAX + 20).map(|n| format!("list/base/many{}/{n}.jpg", n % 7)));
+    for key in &keys {
+        bench.store.put_bytes(key, b"x").await.unwrap();
+    }
+    // Neither below the folder.
+    bench.store.put_bytes("list/base2/x.jpg", b"x").await.unwrap();
+    bench.store.put_bytes("list/basement.jpg", b"x").await.unwrap();
+    keys.sort();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let part = bench.store.list(FOLDER, after.as_deref()).await.unwrap();
+        assert!(part.keys.len() <= Listing::MAX);
+        found.extend(part.keys);
+        if !part.more {
+            break;
+        }
+        after = found.last().cloned();
+    }
+    let in_order = found.clone();
+    found.sort();
+    let missing: Vec<_> = keys.iter().filter(|key| !found.contains(key)).collect();
+    let strange: Vec<_> = found.iter().filter(|key| !keys.contains(key)).collect();
+    assert!(found == keys, "{} of {}: missing {missing:?}, strange {strange:?}", found.len(), keys.len());
+    // From any key on, all that came behind it.
+    for at in (0..in_order.len()).step_by(101).chain([in_order.len() - 1]) {
+        let part = bench.store.list(FOLDER, Some(&in_order[at])).await.unwrap();
+        let behind = &in_order[at + 1..];
+        assert_eq!(part.keys, behind[..behind.len().min(Listing::MAX)], "after {}", in_order[at]);
+    }
+    // A key that is gone still marks its place.
+    bench.store.delete(&in_order[5]).await.unwrap();
+    let part = bench.store.list(FOLDER, Some(&in_order[5])).await.unwrap();
+    assert_eq!(part.keys[0], in_order[6]);
 }

@@ -4,6 +4,29 @@
  */
 
 export interface paths {
+    "/api/v1/arrivals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a store's notification.
+         * @description For MinIO's and Ceph's webhooks, SNS topics, and gateways elsewhere: S3 event notifications, EventBridge events, and
+         *     either in SQS or SNS envelopes. The token is the one in `arrival.token_file`, as a bearer token or (SNS) as the
+         *     password of Basic authentication. Each object that is named is looked at in the store: what the notification claims
+         *     is not believed. May come twice and in any order. A topic's request for confirmation is logged, never followed.
+         */
+        post: operations["arrivals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras": {
         parameters: {
             query?: never;
@@ -206,6 +229,40 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What was done for a record.
+         * @enum {string}
+         */
+        ArrivalOutcome: "recorded" | "replaced" | "already" | "removed" | "absent" | "completed" | "skipped" | "failed";
+        /** @description What became of one record. */
+        ArrivalResult: {
+            /** @description The event's id, where it was recorded or replaced. */
+            event_id?: string | null;
+            /**
+             * @description The object's key, decoded.
+             * @example patrolcams/backyard/2016-10-19/Hour-16/record/MDalarm_20161018_113706.mp4
+             */
+            key?: string | null;
+            /** @description What was done. */
+            outcome: components["schemas"]["ArrivalOutcome"];
+            /** @description Why, where the outcome doesn't say it all. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description The object's size in bytes, as the store says it.
+             */
+            size?: number | null;
+            /**
+             * Format: double
+             * @description How long it took, in milliseconds.
+             */
+            took_ms: number;
+        };
+        /** @description What became of a notification. */
+        Arrived: {
+            /** @description One for each record, in the notification's order. */
+            results: components["schemas"]["ArrivalResult"][];
+        };
         /** @description A camera. */
         Camera: {
             /**
@@ -599,6 +656,94 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    arrivals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The notification, at most 1 MiB, whatever its Content-Type says. */
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Every record is done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Arrived"];
+                };
+            };
+            /** @description That is no notification. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or a wrong one. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token is configured here. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long: send it again. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than 1 MiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens from this address. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A record failed, or too many notifications come at once: send it again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_cameras: {
         parameters: {
             query?: never;
