@@ -26,6 +26,7 @@ where
         ("media completes and never makes", media_completes_and_never_makes(fresh()).await),
         ("pages are strict", pages_are_strict(fresh()).await),
         ("filters are applied before the limit", filters_come_before_the_limit(fresh()).await),
+        ("days of many zones overlap", days_of_many_zones_overlap(fresh()).await),
         ("paging survives writes", paging_survives_writes(fresh()).await),
         ("changes tell everything once", changes_tell_everything_once(fresh()).await),
         ("cameras are summed up", cameras_are_summed_up(fresh()).await),
@@ -256,6 +257,37 @@ async fn filters_come_before_the_limit(catalog: Arc<dyn Catalog>) -> Check {
         for limit in [1, 3, 50] {
             assert_eq!(all(&*catalog, &query, limit).await?, expected, "{query:?} by {limit}");
         }
+    }
+    Ok(())
+}
+
+/// NEVER-23: a date is the camera's own, the order is by instant, so events of neighbouring dates alternate.
+async fn days_of_many_zones_overlap(catalog: Arc<dyn Catalog>) -> Check {
+    let mut want = Vec::new();
+    for hour in 0..80_i64 {
+        let offset_h = [14, -12, 0, 5][hour as usize % 4];
+        let mut clip = record(&format!("{offset_h}"), hour * 3_600_000, CaptureKind::Record, "x.mp4");
+        clip.metadata.time.offset_s = offset_h * 3_600;
+        let (camera, file) = (clip.object_key.camera().clone(), clip.object_key.file().clone());
+        let base = crate::ObjectBase::default();
+        clip.object_key =
+            crate::ObjectKey::new(&base, &camera, &clip.metadata.time, CaptureKind::Record, file);
+        catalog.record(&clip).await?;
+        want.push(clip);
+    }
+    let dates: std::collections::BTreeSet<_> = want.iter().map(|clip| clip.object_key.date()).collect();
+    for order in [Order::OldestFirst, Order::NewestFirst] {
+        for limit in [1, 7, 500] {
+            let query = EventQuery { order, ..EventQuery::default() };
+            assert_eq!(all(&*catalog, &query, limit).await?, want, "{order:?} by {limit}");
+        }
+        for &date in &dates {
+            let query = EventQuery { order, date: Some(date), ..EventQuery::default() };
+            let of_date: Vec<_> =
+                want.iter().filter(|clip| clip.object_key.date() == date).cloned().collect();
+            assert_eq!(all(&*catalog, &query, 3).await?, of_date, "{order:?} of {date}");
+        }
+        want.reverse();
     }
     Ok(())
 }
