@@ -7,5 +7,6 @@ mod burst;
 mod changes;
 mod contract;
 mod failures;
+mod faulty;
 mod random;
 mod support;
