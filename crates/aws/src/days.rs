@@ -5,7 +5,7 @@
 //! way: a day that was emptied stays until [`Days::tidy`] is sure that nobody writes into it.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use jiff::{Timestamp, civil::Date, tz::Offset};
 use crate::{
     attributes::{Item, get_bool, get_number_opt, get_text, number, text},
     call::{Failure, retrying},
+    day_walk::DayWalk,
     db::Db,
     tables::{CAPTURE_DATE, META_KEY},
 };
@@ -26,15 +27,13 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 /// metadata. An event further off stands under its UTC date instead ([`timeline_date`]).
 pub(crate) const DAY_SLACK_MS: i64 = 26 * 3_600_000;
 
-const PART: &str = "days";
+pub(crate) const PART: &str = "days";
 /// How long a process trusts that a day it made is still there.
 const TRUST: Duration = Duration::from_mins(5);
 /// How long a day must have been empty, and said so, before it is forgotten: longer than [`TRUST`], the longest
 /// transaction and what clocks differ by, together.
 const EMPTY_MS: i64 = 15 * 60_000;
 const TRUSTED_MAX: usize = 4_096;
-/// Days read at once.
-const CHUNK: i32 = 32;
 /// Makes day numbers positive, so that their digits sort.
 const DAY_NUMBER_SHIFT: i64 = 5_000_000;
 
@@ -45,11 +44,11 @@ pub(crate) fn midnight_ms(date: Date) -> i64 {
 }
 
 /// The number of the UTC day of an instant, clamped to the calendar.
-fn day_number(ms: i64) -> i64 {
+pub(crate) fn day_number(ms: i64) -> i64 {
     Millis(ms).timestamp().as_millisecond().div_euclid(DAY_MS)
 }
 
-fn item_key(day: i64) -> String {
+pub(crate) fn item_key(day: i64) -> String {
     format!("{:07}", day + DAY_NUMBER_SHIFT)
 }
 
@@ -96,7 +95,7 @@ impl Day {
         Self { date, article: false, shards: [BTreeSet::from([shards]), BTreeSet::from([shards])] }
     }
 
-    fn read(item: &Item) -> Result<Self, CatalogError> {
+    pub(crate) fn read(item: &Item) -> Result<Self, CatalogError> {
         let date = get_text(item, "date")?;
         let date = date.parse().map_err(|_| CatalogError::Corrupt(format!("the day {date:?}")))?;
         let shards = CaptureKind::ALL.map(|kind| {
@@ -255,73 +254,6 @@ impl Days {
             }
         }
         Ok(gone)
-    }
-}
-
-/// The index in one direction, read as far as needed.
-#[derive(Debug)]
-pub(crate) struct DayWalk {
-    newest_first: bool,
-    low: String,
-    high: String,
-    read: VecDeque<Day>,
-    start: Option<Item>,
-    done: bool,
-}
-
-impl DayWalk {
-    /// The days that may hold events from `from` on and before or at `until`.
-    pub(crate) fn new(newest_first: bool, from: Option<i64>, until: Option<i64>) -> Self {
-        let first = from.unwrap_or(i64::MIN).saturating_sub(DAY_MS + DAY_SLACK_MS);
-        let last = until.unwrap_or(i64::MAX).saturating_add(DAY_SLACK_MS);
-        let (low, high) = (day_number(first), day_number(last));
-        // The days at the ends of the calendar are in every walk's reach: instants beyond it stand there.
-        Self {
-            newest_first,
-            low: item_key(low),
-            high: item_key(high),
-            read: VecDeque::new(),
-            start: None,
-            done: low > high,
-        }
-    }
-
-    /// The next day, which stays.
-    pub(crate) async fn peek(&mut self, db: &Db) -> Result<Option<&Day>, CatalogError> {
-        while self.read.is_empty() && !self.done {
-            self.fill(db).await?;
-        }
-        Ok(self.read.front())
-    }
-
-    /// The next day.
-    pub(crate) async fn pop(&mut self, db: &Db) -> Result<Option<Day>, CatalogError> {
-        self.peek(db).await?;
-        Ok(self.read.pop_front())
-    }
-
-    async fn fill(&mut self, db: &Db) -> Result<(), CatalogError> {
-        let call = db
-            .client
-            .query()
-            .table_name(db.tables.meta())
-            .consistent_read(true)
-            .key_condition_expression("#p = :p AND #i BETWEEN :low AND :high")
-            .expression_attribute_names("#p", META_KEY.0)
-            .expression_attribute_names("#i", META_KEY.1)
-            .expression_attribute_values(":p", text(PART))
-            .expression_attribute_values(":low", text(&self.low))
-            .expression_attribute_values(":high", text(&self.high))
-            .scan_index_forward(!self.newest_first)
-            .set_exclusive_start_key(self.start.take())
-            .limit(CHUNK);
-        let answer = retrying(|| call.clone().send()).await?;
-        for item in answer.items() {
-            self.read.push_back(Day::read(item)?);
-        }
-        self.start = answer.last_evaluated_key;
-        self.done = self.start.is_none();
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod attributes;
 mod call;
 mod cameras;
 mod config;
+mod day_walk;
 mod days;
 mod db;
 mod events;

@@ -12,7 +12,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     article,
-    days::{Day, DayWalk, Days, earliest_ms, end_ms},
+    day_walk::DayWalk,
+    days::{Day, Days, earliest_ms, end_ms},
     db::Db,
     events::kinds,
     range::{Range, Reading, Writer, comes_before},
@@ -23,7 +24,7 @@ use crate::{
 const READS: usize = 24;
 /// The smallest first piece of a range.
 const CHUNK_MIN: usize = 8;
-/// Days opened at once while nothing is found, at most.
+/// Days opened at once, at most.
 const DAYS_AT_ONCE_MAX: usize = 16;
 
 pub(crate) async fn page(
@@ -34,7 +35,8 @@ pub(crate) async fn page(
 ) -> Result<Page, CatalogError> {
     let wanted = limit.get() + 1;
     let has_article = article::any(db).await?;
-    let mut merge = Merge { db, query, after, readings: Vec::new(), wanted, has_article };
+    let mut merge =
+        Merge { db, query, after, readings: Vec::new(), wanted, has_article, given: 0, days_opened: 0 };
     let mut days = None;
     if !query.cameras.is_empty() {
         merge.open_cameras();
@@ -63,6 +65,9 @@ struct Merge<'a> {
     readings: Vec<Reading>,
     wanted: usize,
     has_article: bool,
+    /// Events given out.
+    given: usize,
+    days_opened: usize,
 }
 
 impl Merge<'_> {
@@ -161,7 +166,6 @@ impl Merge<'_> {
 
     /// The next event of all, opening days as far as needed.
     async fn next(&mut self, mut days: Option<&mut DayWalk>) -> Result<Option<CatalogRecord>, CatalogError> {
-        let mut at_once = 2;
         loop {
             let fills: Vec<_> = self
                 .readings
@@ -173,7 +177,7 @@ impl Merge<'_> {
             self.readings.retain(|reading| reading.head().is_some());
             let best = self.best();
             let Some(days) = days.as_deref_mut() else { return Ok(self.take(best)) };
-            let mut opened = 0;
+            let (mut opened, at_once) = (0, self.days_at_once());
             while let Some(day) = days.peek(self.db).await? {
                 // Could an event of that day come before the best one?
                 let instant =
@@ -182,17 +186,21 @@ impl Merge<'_> {
                     Order::NewestFirst => end_ms(day.date) == i64::MAX || end_ms(day.date) > instant,
                     Order::OldestFirst => earliest_ms(day.date) <= instant,
                 });
-                if !is_needed || opened == at_once {
+                // Where days are thin, the page will need the next ones, too.
+                if opened == DAYS_AT_ONCE_MAX || !is_needed && (opened == 0 || opened >= at_once) {
                     break;
                 }
                 let Some(day) = days.pop(self.db).await? else { break };
                 self.open_day(&day);
                 opened += 1;
+                self.days_opened += 1;
+                if best.is_none() && opened >= at_once {
+                    break;
+                }
             }
             if opened == 0 {
                 return Ok(self.take(best));
             }
-            at_once = (at_once * 2).min(DAYS_AT_ONCE_MAX);
         }
     }
 
@@ -202,7 +210,18 @@ impl Merge<'_> {
         best.map(|(at, _)| at)
     }
 
+    /// How many days to open together, by what the ones so far held: one round of reads for sixteen empty days, and none
+    /// too many where a day holds a page.
+    fn days_at_once(&self) -> usize {
+        let read: usize = self.readings.iter().map(Reading::waiting).sum();
+        let missing = self.wanted.saturating_sub(self.given + read);
+        let guess = (missing * self.days_opened).div_ceil((self.given + read).max(1));
+        if self.days_opened == 0 { 2 } else { guess.clamp(1, DAYS_AT_ONCE_MAX) }
+    }
+
     fn take(&mut self, best: Option<usize>) -> Option<CatalogRecord> {
-        self.readings[best?].pop()
+        let event = self.readings[best?].pop();
+        self.given += usize::from(event.is_some());
+        event
     }
 }

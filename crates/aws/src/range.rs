@@ -101,6 +101,11 @@ impl Reading {
         self.read.front()
     }
 
+    /// How many events were read and not taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.read.len()
+    }
+
     /// Takes the next event.
     pub(crate) fn pop(&mut self) -> Option<CatalogRecord> {
         self.read.pop_front()

@@ -6,6 +6,7 @@ mod article;
 mod burst;
 mod changes;
 mod contract;
+mod costs;
 mod failures;
 mod faulty;
 mod random;
