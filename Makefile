@@ -25,7 +25,7 @@ test: setup-test web lint rust-test docs web-test browser-test ## run every test
 setup-demo: ## install what the demo needs: ffmpeg
 	@scripts/setup demo
 
-setup-test: ## install what the tests need: ffmpeg, FTP clients, a browser, an S3-compatible server
+setup-test: ## install what the tests need: ffmpeg, FTP clients, a browser, an S3-compatible server, DynamoDB Local
 	@scripts/setup test
 	@scripts/services
 

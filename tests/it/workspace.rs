@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 14] = [
+const FLOORS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("spool", &["model", "durable"]),
     ("store", &["model", "durable"]),
     ("catalog", &["model", "durable"]),
+    ("aws", &["model"]),
     ("media", &["model", "durable"]),
     ("arrival", &["model"]),
     ("retention", &["model"]),

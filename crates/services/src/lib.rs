@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
+mod dynamodb;
 mod ports;
 mod seaweed;
 
+pub use dynamodb::{DYNAMODB_KEY, DYNAMODB_REGION, DYNAMODB_SECRET, DynamoDbLocal};
 pub use ports::free_port;
 pub use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};

@@ -1,0 +1,13 @@
+//! The catalog in DynamoDB, against AWS's own DynamoDB Local.
+
+#![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
+
+mod article;
+mod burst;
+mod changes;
+mod contract;
+mod costs;
+mod failures;
+mod faulty;
+mod random;
+mod support;
