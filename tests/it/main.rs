@@ -10,6 +10,7 @@ mod arrivals;
 mod bucket;
 mod content;
 mod cut;
+mod dynamodb;
 mod faults;
 mod fsync_order;
 mod full;

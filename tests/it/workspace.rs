@@ -35,6 +35,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "gateway",
             "api",
             "retention",
+            "aws",
         ],
     ),
 ];

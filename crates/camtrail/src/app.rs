@@ -14,10 +14,10 @@ use camtrail_api::{
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
-use camtrail_catalog::{SqliteCatalog, SqliteLedger};
+use camtrail_catalog::SqliteLedger;
 use camtrail_durable::Reserve;
 use camtrail_gateway::{
-    Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
+    Book, Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
 };
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
@@ -35,7 +35,8 @@ use tokio::{
 
 use crate::{
     announce::Announcer,
-    config::{ArrivalMode, Settings, StoreSettings},
+    catalogs::Catalogs,
+    config::{ArrivalMode, CatalogSettings, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
     web_files::Embedded,
@@ -183,7 +184,7 @@ impl StatusSource for BoxStatus {
 pub(crate) struct Rooms {
     pub(crate) spool: Spool,
     store: Arc<dyn ObjectStore>,
-    catalog: SqliteCatalog,
+    catalogs: Catalogs,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
     passwords: Arc<Passwords>,
@@ -193,7 +194,7 @@ pub(crate) struct Rooms {
 
 impl Rooms {
     /// Opens what is on disk and recovers what an earlier run left.
-    pub(crate) fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         let config = SpoolConfig { max_bytes: settings.spool_max_bytes };
         let (spool, recovery) = Spool::open(&dir.spool(), config).context("opening the spool")?;
         if recovery.entries > 0 {
@@ -210,7 +211,7 @@ impl Rooms {
         Ok(Self {
             spool,
             store: open_store(dir, &settings.store)?,
-            catalog: SqliteCatalog::open(&dir.catalog(), &settings.base)?,
+            catalogs: Catalogs::open(dir, settings).await?,
             ledger: SqliteLedger::open(&dir.ledger(), &settings.base)?,
             media,
             passwords: Arc::new(Passwords::new()?),
@@ -236,7 +237,7 @@ impl Rooms {
             spool: self.spool.clone(),
             store: self.store.clone(),
             sink,
-            cameras: Arc::new(self.catalog.clone()),
+            cameras: Arc::new(Book(self.catalogs.events.clone())),
             ledger: Arc::new(self.ledger.clone()),
             media: self.media.clone(),
             zones: self.zones.clone(),
@@ -261,7 +262,7 @@ impl Rooms {
     }
 
     fn arrivals(&self) -> Arc<Arrivals> {
-        let catalog = Arc::new(self.catalog.clone());
+        let catalog = self.catalogs.events.clone();
         Arc::new(Arrivals::new(self.store.clone(), catalog, self.zones.clone()))
     }
 
@@ -270,7 +271,7 @@ impl Rooms {
         Sweeper {
             store: self.store.clone(),
             sink: self.arrivals(),
-            expiry: Arc::new(self.catalog.clone()),
+            expiry: Arc::new(self.catalogs.local.clone()),
             ledger: Arc::new(self.ledger.clone()),
             clock: self.clock.clone(),
             config: settings.retention,
@@ -280,7 +281,7 @@ impl Rooms {
     fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
         let login = FtpLogin::new(
             settings.accounts.clone(),
-            Some(Arc::new(self.catalog.clone())),
+            Some(Arc::new(self.catalogs.local.clone())),
             self.passwords.clone(),
             self.clock.clone(),
         );
@@ -304,11 +305,11 @@ impl Rooms {
         status: BoxStatus,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
-        let secret = self.catalog.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
+        let secret = self.catalogs.local.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
         Ok(Api::new(ApiParts {
-            catalog: Arc::new(self.catalog.clone()),
-            accounts: Arc::new(self.catalog.clone()),
-            tokens: Arc::new(self.catalog.clone()),
+            catalog: self.catalogs.events.clone(),
+            accounts: Arc::new(self.catalogs.local.clone()),
+            tokens: Arc::new(self.catalogs.local.clone()),
             intake: Arc::new(self.intake()),
             store: self.store.clone(),
             zones: self.zones.clone(),
@@ -374,9 +375,10 @@ impl App {
             Shape::Gateway => None,
         };
         let http_address = http.as_ref().map(TcpListener::local_addr).transpose()?;
-        let rooms = Rooms::open(&dir, &settings)?;
+        let rooms = Rooms::open(&dir, &settings).await?;
         let accounts = &mut settings.accounts;
-        let shown = first_start::prepare(given, shape, accounts, &rooms.catalog, &rooms.passwords).await?;
+        let shown =
+            first_start::prepare(given, shape, accounts, &rooms.catalogs.local, &rooms.passwords).await?;
         let (shipper, storage) = rooms.shipper(&settings)?;
         let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
@@ -399,7 +401,8 @@ impl App {
             tasks.spawn(serve_http(http, api, stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
-        if settings.arrival == ArrivalMode::Inline {
+        // Tables and bucket have rules of their own.
+        if settings.arrival == ArrivalMode::Inline && matches!(settings.catalog, CatalogSettings::Sqlite) {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
         }
         tasks.spawn(keep_reserve(reserve, stopped.clone()));

@@ -6,31 +6,31 @@
 use std::sync::Arc;
 
 use camtrail_arrival::{Arrivals, Function};
-use camtrail_catalog::SqliteCatalog;
 use camtrail_model::ports::ObjectStore;
 use camtrail_store::LocalStore;
 
 use crate::{
     app::{DataDir, open_bucket},
+    catalogs::Catalogs,
     config::{Settings, StoreSettings},
 };
 
 /// What a command works with.
 pub(crate) struct Beside {
     pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) catalog: SqliteCatalog,
+    pub(crate) catalogs: Catalogs,
     pub(crate) arrivals: Arc<Arrivals>,
 }
 
 impl Beside {
     /// Opens both; a catalog that isn't there is made.
-    pub(crate) fn open(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let dir = DataDir::new(&settings.data_dir);
         let store = look_only(&dir, settings)?;
-        let catalog = SqliteCatalog::open(&dir.catalog(), &settings.base)?;
+        let catalogs = Catalogs::open(&dir, settings).await?;
         let arrivals =
-            Arrivals::new(store.clone(), Arc::new(catalog.clone()), Arc::new(settings.zones.clone()));
-        Ok(Self { store, catalog, arrivals: Arc::new(arrivals) })
+            Arrivals::new(store.clone(), catalogs.events.clone(), Arc::new(settings.zones.clone()));
+        Ok(Self { store, catalogs, arrivals: Arc::new(arrivals) })
     }
 
     /// The arrival function on them.

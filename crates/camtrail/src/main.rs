@@ -6,6 +6,7 @@
 mod announce;
 mod app;
 mod beside;
+mod catalogs;
 mod cli;
 mod commands;
 mod config;

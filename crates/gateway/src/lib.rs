@@ -26,7 +26,7 @@ pub use ftp_storage::FtpStorage;
 pub use handover::{Desk, Handed, Handover, Offer, listen};
 pub use identity::AccountScope;
 pub use intake::SpoolIntake;
-pub use ship::{CameraBook, Parts, ShipConfig};
+pub use ship::{Book, CameraBook, Parts, ShipConfig};
 pub use shipper::{Shipper, ShipperStatus};
 pub use tree::{Found, Tree, TreeFile};
 pub use watch::{WatchConfig, WatchStatus, Watcher};

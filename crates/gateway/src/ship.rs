@@ -7,7 +7,7 @@ use camtrail_model::{
     CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts,
     MediaSource, ObjectBase, ObjectKey, ObjectMetadata, names,
     ports::{
-        ArrivalError, ArrivalSink, CameraNote, CatalogError, Clock, Ledger, MediaError, MediaTool,
+        ArrivalError, ArrivalSink, CameraNote, Catalog, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
     },
 };
@@ -62,10 +62,13 @@ pub trait CameraBook: Send + Sync {
     async fn note(&self, camera: &camtrail_model::CameraName, note: &CameraNote) -> Result<(), CatalogError>;
 }
 
+/// The catalog as the book.
+pub struct Book(pub Arc<dyn Catalog>);
+
 #[async_trait::async_trait]
-impl<C: camtrail_model::ports::Catalog> CameraBook for C {
+impl CameraBook for Book {
     async fn note(&self, camera: &camtrail_model::CameraName, note: &CameraNote) -> Result<(), CatalogError> {
-        self.note_camera(camera, note).await
+        self.0.note_camera(camera, note).await
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn invoke(args: &InvokeArgs) -> anyhow::Result<()> {
         read(&args.event).map_err(|error| UsageError(format!("--event: {place} can't be read: {error}")))?;
     let notification =
         notification::read(&bytes).map_err(|error| UsageError(format!("--event: {place}: {error}")))?;
-    let report = Beside::open(&settings)?.function(&settings).run(&notification).await;
+    let report = Beside::open(&settings).await?.function(&settings).run(&notification).await;
     let mut out = io::stdout().lock();
     for done in &report.done {
         let line = serde_json::to_string(done).context("writing a result")?;

@@ -27,7 +27,7 @@ use crate::{
     app::DataDir,
     beside::{Beside, look_only},
     cli::RebuildArgs,
-    config::{self, Settings, StoreSettings},
+    config::{self, CatalogSettings, Settings, StoreSettings},
 };
 
 /// Objects looked at, at once: their commits share.
@@ -45,9 +45,9 @@ pub(crate) async fn rebuild(args: &RebuildArgs) -> anyhow::Result<()> {
     if args.dry_run {
         return dry_run(&dir, &settings).await;
     }
-    let beside = Beside::open(&settings)?;
+    let beside = Beside::open(&settings).await?;
     let _one_at_a_time = lock(&dir)?;
-    let mark = beside.catalog.secret("rebuild", &camtrail_auth::random_bytes::<16>()?).await?;
+    let mark = beside.catalogs.local.secret("rebuild", &camtrail_auth::random_bytes::<16>()?).await?;
     let identity = Identity { catalog: Digest::of(&mark).to_string(), store: name_of_store(&settings) };
     let journal = Journal::open(&dir.rebuild(), identity).context("reading rebuild.json")?;
     Rebuild {
@@ -108,7 +108,7 @@ impl Rebuild {
             }
         }
         let empty = self.tally.counts().captures == 0;
-        if empty && !allow_empty && !page(&self.beside.catalog, None).await?.0.is_empty() {
+        if empty && !allow_empty && !page(&*self.beside.catalogs.events, None).await?.0.is_empty() {
             bail!(
                 "the store holds no capture at all under {}/, and the catalog has events: is it the right store? Nothing \
                  was forgotten (--allow-empty forgets all)",
@@ -156,7 +156,7 @@ impl Rebuild {
     async fn forget(&self) -> anyhow::Result<()> {
         let mut after = None;
         loop {
-            let (records, next) = page(&self.beside.catalog, after.as_ref()).await?;
+            let (records, next) = page(&*self.beside.catalogs.events, after.as_ref()).await?;
             let unseen = records
                 .into_iter()
                 .map(|record| record.object_key)
@@ -224,7 +224,7 @@ fn hash(key: &ObjectKey) -> u64 {
 }
 
 async fn page(
-    catalog: &SqliteCatalog,
+    catalog: &dyn Catalog,
     after: Option<&Position>,
 ) -> anyhow::Result<(Vec<CatalogRecord>, Option<Position>)> {
     let all = EventQuery { order: Order::OldestFirst, ..EventQuery::default() };
@@ -259,7 +259,8 @@ impl std::fmt::Display for Sum {
 
 /// Looks at both and says what a rebuild would do. Writes nothing; without a catalog, as if it were empty.
 async fn dry_run(dir: &DataDir, settings: &Settings) -> anyhow::Result<()> {
-    let beside = if dir.catalog().exists() { Some(Beside::open(settings)?) } else { None };
+    let is_there = dir.catalog().exists() || !matches!(settings.catalog, CatalogSettings::Sqlite);
+    let beside = if is_there { Some(Beside::open(settings).await?) } else { None };
     let store = match &beside {
         Some(beside) => beside.store.clone(),
         None => look_only(dir, settings)?,
@@ -294,7 +295,9 @@ async fn dry_run(dir: &DataDir, settings: &Settings) -> anyhow::Result<()> {
             seen.insert(hash(&key));
             in_store.add(&expected)?;
             let known = match &beside {
-                Some(beside) => beside.catalog.event(&expected.id()).await.context("reading the catalog")?,
+                Some(beside) => {
+                    beside.catalogs.events.event(&expected.id()).await.context("reading the catalog")?
+                }
                 None => None,
             };
             match known {
@@ -310,7 +313,7 @@ async fn dry_run(dir: &DataDir, settings: &Settings) -> anyhow::Result<()> {
     }
     let (mut in_catalog, mut gone, mut after) = (Sum::default(), 0_u64, None);
     while let Some(beside) = &beside {
-        let (records, next) = page(&beside.catalog, after.as_ref()).await?;
+        let (records, next) = page(&*beside.catalogs.events, after.as_ref()).await?;
         for record in &records {
             in_catalog.add(record)?;
             gone += u64::from(!seen.contains(&hash(&record.object_key)));

@@ -1,12 +1,14 @@
-//! Checks of what is configured about the bucket.
+//! Checks of what is configured about the bucket and the tables.
 
 use std::path::PathBuf;
 
+use camtrail_aws::{DynamoConfig, TIMELINE_SHARDS_MAX};
+use camtrail_model::ObjectBase;
 use camtrail_store::S3Config;
 
 use super::{
     ConfigError,
-    settings::{Checker, StoreSettings},
+    settings::{CatalogSettings, Checker, StoreSettings},
     shape::Config,
     units,
 };
@@ -70,4 +72,41 @@ fn url(check: &Checker<'_>, key: &str, text: &str) -> Result<String, ConfigError
         Some(_) => Ok(text.trim_end_matches('/').to_owned()),
         None => Err(check.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
     }
+}
+
+/// Which catalog has the events.
+pub(super) fn catalog(
+    check: &Checker<'_>,
+    config: &Config,
+    base: &ObjectBase,
+) -> Result<CatalogSettings, ConfigError> {
+    let catalog = &config.catalog;
+    match catalog.kind.as_str() {
+        "sqlite" | "" => return Ok(CatalogSettings::Sqlite),
+        "dynamodb" => {}
+        other => return Err(check.wrong("catalog.kind", other, "\"sqlite\" or \"dynamodb\"")),
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if catalog.table_prefix.len() > 100 || !catalog.table_prefix.chars().all(plain) {
+        let expected = "up to 100 letters, digits and - _ .";
+        return Err(check.wrong("catalog.table_prefix", &catalog.table_prefix, expected));
+    }
+    if !(1..=TIMELINE_SHARDS_MAX).contains(&catalog.timeline_shards) {
+        let found = catalog.timeline_shards.to_string();
+        return Err(check.wrong("catalog.timeline_shards", &found, format!("1 to {TIMELINE_SHARDS_MAX}")));
+    }
+    let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
+    let endpoint = given(&catalog.endpoint).map(|text| url(check, "catalog.endpoint", &text)).transpose()?;
+    Ok(CatalogSettings::DynamoDb {
+        config: Box::new(DynamoConfig {
+            region: given(&config.s3_info.region),
+            endpoint,
+            credentials: None,
+            table_prefix: catalog.table_prefix.clone(),
+            timeline_shards: catalog.timeline_shards,
+            retention_days: config.retention.days,
+            base: base.clone(),
+        }),
+        create_tables: catalog.create_tables,
+    })
 }

@@ -15,7 +15,7 @@ mod watch;
 pub(crate) use arrival::ArrivalMode;
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
-pub(crate) use settings::{Settings, StoreSettings};
+pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;
 

@@ -10,6 +10,7 @@ use std::{
 
 use camtrail_api::CameraSettings;
 use camtrail_auth::Token;
+use camtrail_aws::DynamoConfig;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase};
@@ -42,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) watches: Vec<WatchConfig>,
     pub(crate) base: ObjectBase,
     pub(crate) store: StoreSettings,
+    pub(crate) catalog: CatalogSettings,
     pub(crate) arrival: ArrivalMode,
     /// What the webhook is called with: here, or by us elsewhere.
     pub(crate) arrival_token: Option<Token>,
@@ -53,6 +55,20 @@ pub(crate) struct Settings {
     pub(crate) http_listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
+}
+
+/// Where events are listed.
+#[derive(Clone)]
+pub(crate) enum CatalogSettings {
+    /// `catalog.db` in the data dir.
+    Sqlite,
+    /// Tables that many processes share.
+    DynamoDb {
+        /// Which.
+        config: Box<DynamoConfig>,
+        /// Whether missing ones are made.
+        create_tables: bool,
+    },
 }
 
 /// Where objects go.
@@ -138,8 +154,6 @@ impl Checker<'_> {
     }
 
     fn has_no_other_shape(&self, config: &Config) -> Result<(), ConfigError> {
-        self.only("catalog.kind", &config.catalog.kind, &["sqlite", ""])?;
-        self.only("catalog.endpoint", &config.catalog.endpoint, &[""])?;
         let flags =
             [("media.small", config.media.small), ("media.keep_original", config.media.keep_original)];
         for (key, on) in flags {
@@ -303,6 +317,7 @@ impl Settings {
             .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
         let accounts = config.ftp.account.iter().enumerate();
         let store = bucket::store(&check, config)?;
+        let catalog = bucket::catalog(&check, config, &base)?;
         let mode = arrival::mode(&check, &config.arrival, &store)?;
         let data_dir = data_dir.unwrap_or(&config.data_dir).to_owned();
         Ok(Self {
@@ -322,6 +337,7 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             base,
             store,
+            catalog,
             arrival: mode,
             arrival_token: arrival::token(&check, &config.arrival.token_file)?,
             remux: config.media.remux,

@@ -174,13 +174,25 @@ impl Default for S3Info {
 pub(crate) struct Catalog {
     /// `sqlite` or `dynamodb`.
     pub(crate) kind: String,
-    /// For DynamoDB-compatible servers.
+    /// For DynamoDB-compatible servers; empty: `AWS_ENDPOINT_URL_DYNAMODB`, else AWS.
     pub(crate) endpoint: String,
+    /// What the tables' names begin with, before the article's.
+    pub(crate) table_prefix: String,
+    /// Into how many partitions a day of new events is spread: more than 1 for sites of thousands of cameras.
+    pub(crate) timeline_shards: u16,
+    /// Tables that are missing are made at the start; a deployment's tables are its template's.
+    pub(crate) create_tables: bool,
 }
 
 impl Default for Catalog {
     fn default() -> Self {
-        Self { kind: "sqlite".to_owned(), endpoint: String::new() }
+        Self {
+            kind: "sqlite".to_owned(),
+            endpoint: String::new(),
+            table_prefix: String::new(),
+            timeline_shards: 1,
+            create_tables: false,
+        }
     }
 }
 

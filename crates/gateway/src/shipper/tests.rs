@@ -115,7 +115,7 @@ impl Bench {
             spool: spool.clone(),
             store: Arc::<Flaky>::clone(&store),
             sink: Arc::new(arrivals),
-            cameras: Arc::new(catalog.clone()),
+            cameras: Arc::new(crate::Book(Arc::new(catalog.clone()))),
             ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
             media: Arc::new(PlainMedia),
             zones,

@@ -67,7 +67,7 @@ impl Owner {
                 Err(_) => tokio::time::sleep(START_POLL).await,
             }
         };
-        let rooms = Rooms::open(&dir, settings)?;
+        let rooms = Rooms::open(&dir, settings).await?;
         let (stop, stopped) = watch::channel(false);
         let (desk, spool) = (rooms.desk(), rooms.spool.clone());
         let shipper =
