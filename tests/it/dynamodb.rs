@@ -25,6 +25,7 @@ fn the_box_lists_from_tables() {
     let settings = settings(&server);
     let env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut instance = Instance::with(&Options { env: &env, ..Options::default() });
+    assert!(instance.log().contains("the files in the store stay for ever"), "tables belong with a bucket");
     curl(&instance, &data(CLIP), "/backyard/record/");
     curl(&instance, &data(STILL), "/backyard/snap/");
     let web = instance.person();

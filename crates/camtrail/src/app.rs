@@ -401,6 +401,15 @@ impl App {
             tasks.spawn(serve_http(http, api, stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
+        if matches!(
+            (&settings.catalog, &settings.store),
+            (CatalogSettings::DynamoDb { .. }, StoreSettings::Local)
+        ) {
+            tracing::warn!(
+                "catalog.kind = \"dynamodb\" with a local store: rows expire by themselves, and the files in the store stay \
+                 for ever; use a bucket with a lifecycle rule, or catalog.kind = \"sqlite\""
+            );
+        }
         // Tables and bucket have rules of their own.
         if settings.arrival == ArrivalMode::Inline && matches!(settings.catalog, CatalogSettings::Sqlite) {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
