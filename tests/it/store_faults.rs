@@ -3,7 +3,7 @@
 
 use std::{fs, time::Instant};
 
-use crate::support::{Dice, Fault, FaultProxy, SeaweedFs, sha256, signed_request, still_with};
+use crate::support::{Dice, Fault, FaultProxy, S3_KEY, SeaweedFs, sha256, signed_request, still_with};
 
 struct Path<'a> {
     proxy: &'a FaultProxy,
@@ -59,7 +59,7 @@ fn a_store_with_faults_fails_as_it_is_told_and_keeps_only_what_was_sent() {
         "only where there is none"
     );
     let url = format!("http://{}/{}/a/unsigned.jpg", proxy.address(), seaweed.bucket());
-    assert_eq!(signed_request("PUT", &url, &["--user", "camtrail-test-key:wrong", "--data", "x"]), "403");
+    assert_eq!(signed_request("PUT", &url, &["--user", &format!("{S3_KEY}:wrong"), "--data", "x"]), "403");
 
     for (fault, answer, there) in [
         (Fault::Error, "500", None),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
@@ -20,6 +20,8 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("retention", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
     ("api", &["model", "auth", "arrival"]),
+    ("webapp", &["api"]),
+    ("lambda", &["model", "auth", "store", "aws", "arrival", "api", "webapp"]),
     (
         "",
         &[
@@ -36,6 +38,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "api",
             "retention",
             "aws",
+            "webapp",
         ],
     ),
 ];

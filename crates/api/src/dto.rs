@@ -268,11 +268,7 @@ pub(crate) struct CameraList {
 impl Camera {
     pub(crate) fn new(api: &Api, summary: &CameraSummary) -> Self {
         let settings = api.parts.cameras.get(&summary.name).cloned().unwrap_or_default();
-        let now = api.parts.clock.now();
-        let unheard_ms = summary.last_seen_at.map(|at| now.0 - at.0);
-        let silent = settings
-            .silent_after
-            .is_some_and(|limit| unheard_ms.is_none_or(|ms| i128::from(ms) > limit.as_millis() as i128));
+        let silent = summary.is_silent(settings.silent_after, api.parts.clock.now());
         Self {
             name: summary.name.to_string(),
             display_name: settings.display_name.unwrap_or_else(|| summary.name.to_string()),

@@ -26,8 +26,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::security::Credentials;
 pub use routes::arrivals::Webhook;
 pub use state::{
-    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status,
-    StatusSource, WatchedFolder,
+    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus,
+    Status, StatusSource, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 

@@ -29,6 +29,19 @@ pub struct ApiConfig {
     pub base_path: String,
     /// How the world reaches us, if configured: decides about `Secure` cookies and cross-site checks.
     pub public_url: Option<String>,
+    /// How live updates are given.
+    pub live: LiveMode,
+}
+
+/// How `/live` answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LiveMode {
+    /// A stream that stays open.
+    #[default]
+    Stream,
+    /// What there is since the client's last id, and the end: where answers can't stream (functions behind an HTTP
+    /// API). Browsers come again by themselves.
+    Poll,
 }
 
 /// What is configured of one camera.
@@ -40,20 +53,20 @@ pub struct CameraSettings {
     pub silent_after: Option<Duration>,
 }
 
-/// How the box is doing.
+/// How the box is doing. What belongs to a gateway is null where the gateway is another machine.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Status {
     /// Camtrail's version.
     #[schema(example = "0.1.0")]
     pub version: String,
     /// The media tool.
-    pub media: MediaStatus,
+    pub media: Option<MediaStatus>,
     /// The FTP gateway.
-    pub ftp: FtpStatus,
+    pub ftp: Option<FtpStatus>,
     /// Watched folders.
     pub watches: Vec<WatchedFolder>,
     /// What waits to be stored.
-    pub spool: SpoolStatus,
+    pub spool: Option<SpoolStatus>,
     /// The server's clock, RFC 3339.
     pub now: String,
 }
@@ -171,8 +184,8 @@ pub struct ApiParts {
     pub accounts: Arc<dyn Accounts>,
     /// Who may upload by HTTP.
     pub tokens: Arc<dyn CameraTokens>,
-    /// Where uploads by HTTP go.
-    pub intake: Arc<dyn Intake>,
+    /// Where uploads by HTTP go; `None`: only a gateway elsewhere takes any.
+    pub intake: Option<Arc<dyn Intake>>,
     /// Objects.
     pub store: Arc<dyn ObjectStore>,
     /// The cameras' clocks.

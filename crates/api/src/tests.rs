@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::state::{ApiParts, FtpStatus, MediaStatus, SpoolStatus, Status, StatusSource};
+use crate::state::{ApiParts, SpoolStatus, Status, StatusSource};
 
 const SPOOL_BYTES: u64 = 100_000;
 
@@ -33,10 +33,10 @@ impl StatusSource for Fixed {
     fn status(&self) -> Status {
         Status {
             version: "test".to_owned(),
-            media: MediaStatus { available: true, problem: None },
-            ftp: FtpStatus { address: "127.0.0.1:21".to_owned(), troubles: Vec::new() },
+            media: None,
+            ftp: None,
             watches: Vec::new(),
-            spool: SpoolStatus::default(),
+            spool: Some(SpoolStatus::default()),
             now: String::new(),
         }
     }
@@ -63,6 +63,15 @@ struct Bench {
 
 impl Bench {
     async fn new(base_path: &str) -> Self {
+        Self::with(|parts| base_path.clone_into(&mut parts.config.base_path)).await
+    }
+
+    /// As behind an HTTP API: no gateway here, and answers that can't stream.
+    async fn serverless() -> Self {
+        Self::with(|parts| (parts.intake, parts.config.live) = (None, LiveMode::Poll)).await
+    }
+
+    async fn with(change: impl FnOnce(&mut ApiParts)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
         let store = Arc::new(LocalStore::open(&dir.path().join("store")).unwrap());
@@ -79,11 +88,11 @@ impl Bench {
         let config = SpoolConfig { max_bytes: SPOOL_BYTES };
         let (spool, _) = Spool::open(&dir.path().join("spool"), config).unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let api = Api::new(ApiParts {
+        let mut parts = ApiParts {
             catalog: Arc::new(catalog.clone()),
             accounts: Arc::new(catalog.clone()),
             tokens: Arc::new(catalog.clone()),
-            intake: Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock))),
+            intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store,
             zones: Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new())),
             cameras: HashMap::new(),
@@ -93,10 +102,11 @@ impl Bench {
             web: Arc::new(Fixed),
             status: Arc::new(Fixed),
             webhook: None,
-            config: ApiConfig { base_path: base_path.to_owned(), public_url: None },
+            config: ApiConfig::default(),
             stop: stopped,
-        });
-        Self { _dir: dir, router: router(api), catalog, spool, _stop: stop }
+        };
+        change(&mut parts);
+        Self { _dir: dir, router: router(Api::new(parts)), catalog, spool, _stop: stop }
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -383,4 +393,61 @@ async fn a_body_that_stalls_is_cut_and_kept() {
     assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
     assert!(problem["detail"].as_str().unwrap().contains("500 bytes: they are kept"), "{problem}");
     assert_eq!(bench.spool.entries()[0].transfer, TransferEnd::Cut("the body stalled".to_owned()));
+}
+
+/// The messages of a live answer: event, id, data.
+async fn polled(bench: &Bench, cookie: &str, last: Option<&str>) -> (String, Vec<(String, String, Value)>) {
+    let mut request = Request::get("/api/v1/live").header(header::COOKIE, cookie);
+    if let Some(last) = last {
+        request = request.header("last-event-id", last);
+    }
+    let response = bench.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    // Ends by itself: a function's answer is whole before it leaves.
+    let text = String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap();
+    let field = |block: &str, name: &str| {
+        block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+    };
+    let blocks: Vec<_> = text.split("\n\n").filter(|block| !block.is_empty()).collect();
+    let messages = blocks[1..].iter().map(|block| {
+        let data = serde_json::from_str(&field(block, "data:")).unwrap();
+        (field(block, "event:"), field(block, "id:"), data)
+    });
+    (field(blocks[0], "retry:"), messages.collect())
+}
+
+#[tokio::test]
+async fn where_answers_cannot_stream_each_tells_what_came_since() {
+    let bench = Bench::serverless().await;
+    let cookie = bench.cookie().await;
+    let (retry, hello) = polled(&bench, &cookie, None).await;
+    let [(event, id, data)] = &hello[..] else { panic!("{hello:?}") };
+    assert_eq!((retry.as_str(), event.as_str(), &data["poll_ms"]), ("5000", "ready", &json!(5000)));
+    let (_, nothing) = polled(&bench, &cookie, Some(id)).await;
+    assert_eq!(nothing, [], "who comes again isn't greeted: a greeting makes pages load afresh");
+    for n in 0..400 {
+        bench.catalog.record(&record("gate", n, CaptureKind::Snap, &format!("{n}.jpg"))).await.unwrap();
+    }
+    let (mut last, mut told, mut answers) = (id.clone(), Vec::new(), 0);
+    loop {
+        let (retry, messages) = polled(&bench, &cookie, Some(&last)).await;
+        answers += 1;
+        let Some((_, id, _)) = messages.last() else { break };
+        last = id.clone();
+        assert!(messages.len() < 400, "an answer has a bound");
+        assert!(retry == "200" || retry == "5000", "{retry}");
+        told.extend(messages.into_iter().filter(|(event, ..)| event == "new").map(|(_, _, data)| data));
+    }
+    assert!((3..6).contains(&answers), "{answers}");
+    let ids: std::collections::BTreeSet<_> = told.iter().map(|data| data["id"].to_string()).collect();
+    assert_eq!((told.len(), ids.len()), (400, 400));
+}
+
+#[tokio::test]
+async fn without_a_gateway_uploads_are_sent_to_one() {
+    let bench = Bench::serverless().await;
+    let request = Request::put("/ingest/gate/a.jpg").body(Body::from("x")).unwrap();
+    let (status, problem) = read(bench.send(request).await).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(problem["detail"].as_str().unwrap().contains("gateway"), "{problem}");
 }

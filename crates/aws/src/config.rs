@@ -13,6 +13,17 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// More shards are refused: each is a query of its own for every page.
 pub const TIMELINE_SHARDS_MAX: u16 = 64;
 
+/// Longer prefixes are refused: a table's name has 255 characters at most.
+const TABLE_PREFIX_MAX: usize = 100;
+/// What [`is_table_prefix`] wants, in words.
+pub const TABLE_PREFIX_EXPECTED: &str = "up to 100 letters, digits and - _ .";
+
+/// Whether tables' names may begin with `text`.
+pub fn is_table_prefix(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.len() <= TABLE_PREFIX_MAX && text.chars().all(plain)
+}
+
 /// A fixed access key.
 #[derive(Clone)]
 pub struct AccessKey {

@@ -32,7 +32,9 @@ use camtrail_model::{
 use jiff::civil::Date;
 use tokio::sync::watch;
 
-pub use crate::config::{AccessKey, DynamoConfig, TIMELINE_SHARDS_MAX};
+pub use crate::config::{
+    AccessKey, DynamoConfig, TABLE_PREFIX_EXPECTED, TIMELINE_SHARDS_MAX, is_table_prefix,
+};
 use crate::{cameras::Known, days::Days, db::Db, tables::Tables};
 
 /// The catalog. Clones share it.
@@ -79,13 +81,13 @@ impl DynamoCatalog {
     /// Looks through the days `since..=until` for rows of the article's own function, so that the timeline lists
     /// them; says how many it saw. Two reads a day, once: a later call goes on where the last one ended.
     pub async fn find_article_rows(&self, since: Date, until: Date) -> Result<u64, CatalogError> {
-        article::find(&self.db, &self.days, since, until).await
+        Box::pin(article::find(&self.db, &self.days, since, until)).await
     }
 
     /// Forgets the oldest days of the timeline that have no events any more, at most `limit`; for scheduled upkeep.
     /// A day goes at a later call than the first that saw it empty.
     pub async fn tidy_days(&self, now: Millis, limit: usize) -> Result<usize, CatalogError> {
-        Days::tidy(&self.db, now, limit).await
+        Box::pin(Days::tidy(&self.db, now, limit)).await
     }
 
     /// Looks every so often for changes that other processes made, and wakes this one's watchers. Ends when the

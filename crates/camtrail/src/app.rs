@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource, Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus, Status,
+    StatusSource, Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -27,6 +28,7 @@ use camtrail_model::{
 use camtrail_retention::Sweeper;
 use camtrail_spool::{Spool, SpoolConfig};
 use camtrail_store::{LocalStore, S3Config, S3Store};
+use camtrail_webapp::Embedded;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -39,7 +41,6 @@ use crate::{
     config::{ArrivalMode, CatalogSettings, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
-    web_files::Embedded,
 };
 
 /// What goes where below the data dir.
@@ -171,10 +172,10 @@ impl StatusSource for BoxStatus {
         let problem = self.media.problem();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            media: MediaStatus { available: problem.is_none(), problem },
-            ftp: FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() },
+            media: Some(MediaStatus { available: problem.is_none(), problem }),
+            ftp: Some(FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() }),
             watches: self.watches.status(),
-            spool,
+            spool: Some(spool),
             now: utc(SystemClock.now()),
         }
     }
@@ -310,7 +311,7 @@ impl Rooms {
             catalog: self.catalogs.events.clone(),
             accounts: Arc::new(self.catalogs.local.clone()),
             tokens: Arc::new(self.catalogs.local.clone()),
-            intake: Arc::new(self.intake()),
+            intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
@@ -326,6 +327,7 @@ impl Rooms {
             config: ApiConfig {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
+                live: LiveMode::Stream,
             },
             stop,
         }))

@@ -13,7 +13,6 @@ mod config;
 mod doors;
 mod first_start;
 mod memory;
-mod web_files;
 
 use std::process::ExitCode;
 

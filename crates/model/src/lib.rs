@@ -19,6 +19,7 @@ pub mod sniff;
 pub mod testing;
 pub mod text;
 pub mod time;
+pub mod units;
 pub mod zones;
 
 pub use camera::{CameraName, CameraNameError};

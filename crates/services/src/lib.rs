@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 mod dynamodb;
+mod lambda;
 mod ports;
 mod seaweed;
 
 pub use dynamodb::{DYNAMODB_KEY, DYNAMODB_REGION, DYNAMODB_SECRET, DynamoDbLocal};
+pub use lambda::{Invocation, LambdaHost};
 pub use ports::free_port;
 pub use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};

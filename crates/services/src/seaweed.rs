@@ -19,9 +19,9 @@ use ureq::Agent;
 use crate::ports::free_port_with;
 
 /// The access key that is let in.
-pub const S3_KEY: &str = "camtrail-test-key";
+pub const S3_KEY: &str = "camtrailtestkey";
 /// Its secret.
-pub const S3_SECRET: &str = "camtrail-test-secret";
+pub const S3_SECRET: &str = "camtrailtestsecret";
 /// The region that it says it is in.
 pub const S3_REGION: &str = "eu-west-1";
 /// How long a start may take on a busy machine.

@@ -18,13 +18,18 @@ use super::{Ftp, Web, wait};
 pub(crate) const ADMIN_PASSWORD: &str = "admin-pass-1";
 pub(crate) const FTP_PASSWORD: &str = "ftp-pass-1";
 
-/// The program under test, built beside this test.
+/// The program under test.
 fn binary() -> PathBuf {
+    built("camtrail", "camtrail")
+}
+
+/// A program of `package`, built beside this test.
+pub(super) fn built(name: &str, package: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
-    let built = test.parent().and_then(Path::parent).unwrap().join("camtrail");
+    let built = test.parent().and_then(Path::parent).unwrap().join(name);
     assert!(
         built.is_file(),
-        "{} is missing: run `cargo build -p camtrail` (make test does)",
+        "{} is missing: run `cargo build -p {package}` (make test does)",
         built.display()
     );
     built

@@ -2,6 +2,7 @@
 //! faults, programs that upload, a store, and what goes wrong.
 
 mod clients;
+mod cloud;
 mod dice;
 mod events;
 mod fake_ftp;
@@ -20,6 +21,7 @@ mod wire;
 
 pub(crate) use camtrail_services::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, free_port, signed_request};
 pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
+pub(crate) use cloud::{BUCKET, Cloud, function};
 pub(crate) use dice::Dice;
 pub(crate) use events::{by_original, poster, text};
 pub(crate) use fake_ftp::FakeFtp;

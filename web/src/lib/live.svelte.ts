@@ -2,6 +2,9 @@
  * The live connection. EventSource resumes after a drop by itself (`Last-Event-ID`); this adds
  * what it lacks: opening again after an HTTP error, noticing an ended session, and saying `ready`
  * after each gap so that lists can catch up on what no stream may remember.
+ *
+ * A server that can't stream says `poll_ms` in `ready` and ends each answer at once; EventSource asks
+ * again after that time. Such an end is no gap, unless the next answer stays out.
  */
 import type { Camera, Event } from './api/types';
 
@@ -15,6 +18,8 @@ export type LiveState = 'off' | 'connecting' | 'live' | 'reconnecting' | 'offlin
 
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
+/** So many polls may stay out before it is told. */
+const POLLS_MISSED = 3;
 
 export class LiveConnection {
   state = $state<LiveState>('off');
@@ -23,6 +28,9 @@ export class LiveConnection {
   #listeners = new Set<(message: LiveMessage) => void>();
   #attempts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often the server is asked, where it can't stream. */
+  #pollMs: number | null = null;
+  #overdue: ReturnType<typeof setTimeout> | undefined;
 
   /** `sessionIsOver` asks the server; it is called when a connection is refused. */
   constructor(
@@ -58,11 +66,17 @@ export class LiveConnection {
     clearTimeout(this.#timer);
     const source = new EventSource(this.url());
     this.#source = source;
-    source.addEventListener('ready', () => {
+    source.addEventListener('ready', (message: MessageEvent<string>) => {
       this.#attempts = 0;
       this.state = 'live';
+      this.#pollMs = pollMs(message.data);
       this.#tell({ type: 'ready' });
     });
+    source.onopen = () => {
+      if (this.#pollMs === null) return; // `ready` will tell
+      clearTimeout(this.#overdue);
+      this.state = 'live';
+    };
     for (const type of ['new', 'changed', 'removed', 'camera'] as const) {
       source.addEventListener(type, (message: MessageEvent<string>) => {
         const parsed = parseLive(type, message.data);
@@ -71,6 +85,11 @@ export class LiveConnection {
     }
     source.onerror = () => {
       if (source !== this.#source) return;
+      const pollMs = source.readyState === EventSource.CONNECTING ? this.#pollMs : null;
+      if (pollMs !== null && navigator.onLine) {
+        this.#expectNext(pollMs * POLLS_MISSED);
+        return;
+      }
       this.state = navigator.onLine ? 'reconnecting' : 'offline';
       // Otherwise the browser is already at it.
       if (source.readyState === EventSource.CLOSED) void this.#onRefused();
@@ -87,7 +106,16 @@ export class LiveConnection {
     this.#timer = setTimeout(() => this.#open(), delay * (0.5 + Math.random() / 2));
   }
 
+  #expectNext(withinMs: number): void {
+    clearTimeout(this.#overdue);
+    this.#overdue = setTimeout(() => {
+      this.state = 'reconnecting';
+    }, withinMs);
+  }
+
   #close(): void {
+    clearTimeout(this.#overdue);
+    this.#pollMs = null;
     this.#source?.close();
     this.#source = null;
   }
@@ -110,6 +138,16 @@ export class LiveConnection {
   #onVisible = (): void => {
     if (document.visibilityState === 'visible' && this.state === 'reconnecting') this.#retryNow();
   };
+}
+
+/** From the data of `ready`; `null`: the server streams. */
+export function pollMs(data: string): number | null {
+  try {
+    const value = (JSON.parse(data) as { poll_ms?: unknown } | null)?.poll_ms;
+    return typeof value === 'number' && value > 0 ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 /** `null`: not something that this version understands. */

@@ -9,7 +9,7 @@ import {
 } from './api/problem';
 import { byteSize, cameraHue, clockVerdict } from './format';
 import { ftpPort, isLocalName, listensHereOnly } from './ftp-address';
-import { parseLive } from './live.svelte';
+import { parseLive, pollMs } from './live.svelte';
 import { judge } from './swipe';
 import { anEvent } from './testing/events';
 import { following } from './timeline/following';
@@ -37,6 +37,13 @@ describe('problems', () => {
 });
 
 describe('live messages', () => {
+  it('say how often to ask, where the server can’t stream', () => {
+    expect(pollMs('{"seq":7,"poll_ms":5000}')).toBe(5000);
+    for (const data of ['{"seq":7}', '{"poll_ms":"soon"}', '{"poll_ms":0}', 'null', '']) {
+      expect(pollMs(data)).toBeNull();
+    }
+  });
+
   const event = anEvent('a', 1);
   it('are taken when they are whole', () => {
     expect(parseLive('new', JSON.stringify({ id: 'a', event }))).toEqual({

@@ -15,7 +15,7 @@ use axum::{
 use camtrail_auth::Token;
 use camtrail_model::{
     CameraName, names,
-    ports::{Delivery, DeliveryEnd, IntakeError, Receipt},
+    ports::{Delivery, DeliveryEnd, Intake, IntakeError, Receipt},
     text::decode_wire_name,
 };
 use futures::StreamExt;
@@ -71,6 +71,7 @@ pub(crate) struct Ingested {
         (status = 400, description = "The path can't be a file's, or the body was cut (then what came is kept).", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No token, or a wrong one.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The token is another camera's.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "This server takes no uploads: a gateway elsewhere does.", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body stalled; what came is kept.", body = Problem, content_type = "application/problem+json"),
         (status = 411, description = "Neither Content-Length nor chunks.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Larger than the whole spool.", body = Problem, content_type = "application/problem+json"),
@@ -87,6 +88,7 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Ingested>), Problem> {
+    intake(&api)?;
     let scope = scope_of_token(&api, peer, &headers).await?;
     let expects = headers.contains_key(header::EXPECT);
     match accept(&api, &scope, &uri, &headers) {
@@ -125,6 +127,12 @@ async fn scope_of_token(api: &Api, peer: SocketAddr, headers: &HeaderMap) -> Res
     api.parts.ingest_throttle.failed(peer.ip(), now);
     tracing::warn!(%peer, "an upload by HTTP was refused: no token, or a wrong one");
     Err(Problem::no_token())
+}
+
+/// Where uploads go, if any are taken here.
+fn intake(api: &Api) -> Result<&dyn Intake, Problem> {
+    let detail = "this server takes no uploads: send them to the Camtrail gateway, by FTP or HTTP";
+    api.parts.intake.as_deref().ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, detail))
 }
 
 fn bearer(value: &str) -> Option<&str> {
@@ -172,8 +180,9 @@ fn accept(api: &Api, scope: &str, uri: &Uri, headers: &HeaderMap) -> Result<Acce
             return Err(Problem::new(StatusCode::LENGTH_REQUIRED, detail));
         }
     };
-    if declared.is_some_and(|bytes| bytes > api.parts.intake.max_bytes()) {
-        return Err(refusal(IntakeError::TooLarge { max_bytes: api.parts.intake.max_bytes() }));
+    let max_bytes = intake(api)?.max_bytes();
+    if declared.is_some_and(|bytes| bytes > max_bytes) {
+        return Err(refusal(IntakeError::TooLarge { max_bytes }));
     }
     let permit = api.parts.ingests.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::unavailable("too many uploads at once: try again"))?;
@@ -248,7 +257,7 @@ async fn receive(
     };
     let mut body = body.into_data_stream();
     let delivery = Delivery { account: "http".to_owned(), camera: camera.clone(), path, modified_at: None };
-    let mut incoming = match api.parts.intake.begin(delivery).await {
+    let mut incoming = match intake(&api)?.begin(delivery).await {
         Ok(incoming) => incoming,
         Err(error) => {
             drain(body).await;

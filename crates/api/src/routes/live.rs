@@ -1,7 +1,8 @@
 //! What happens now, by Server-Sent Events.
 //!
 //! A stream reads the catalog's sequence of changes from where the client was: after a reconnect or a restart
-//! nothing is missed and nothing doubled. A client that was away too long is told to load afresh.
+//! nothing is missed and nothing doubled. A client that was away too long is told to load afresh. Where answers can't
+//! stream ([`LiveMode::Poll`]), each request is answered with what there is since, and the browser comes again by itself.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -16,6 +17,7 @@ use axum::{
 use camtrail_model::{CameraName, CatalogRecord, ChangeKind, ChangeSeq, EventId, Subject};
 use futures::{Stream, stream};
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::ToSchema;
 
@@ -23,13 +25,19 @@ use crate::{
     dto::{Camera, Event},
     problem::Problem,
     signed_in::SignedIn,
-    state::Api,
+    state::{Api, LiveMode},
 };
 
 /// Between two signs of life; also how soon a revoked session's stream ends.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Changes read at once.
 const BATCH: usize = 64;
+/// [`LiveMode::Poll`]: a client comes again after so long.
+const POLL_EVERY: Duration = Duration::from_secs(5);
+/// [`LiveMode::Poll`]: and after so long where more is waiting than one answer holds.
+const POLL_SOON: Duration = Duration::from_millis(200);
+/// [`LiveMode::Poll`]: messages of one answer. With long links each is some 5 kB, and a function may answer 6 MB.
+const POLL_MAX: usize = 4 * BATCH;
 
 /// The data of a `new`, `changed` or `removed` message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,7 +61,8 @@ struct Live {
 /// Live updates.
 ///
 /// `text/event-stream`: `ready` at the start; then `new`, `changed` and `removed` with a `LiveEvent`, `camera` with a
-/// `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh.
+/// `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh. A server
+/// that can't stream says `poll_ms` in `ready`, and ends each answer at once: come again after so many milliseconds.
 #[utoipa::path(
     get, path = "/live", tag = "live", security(("session" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
@@ -73,7 +82,8 @@ pub(crate) async fn live(
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open: try again later")
     })?;
     let wake = api.parts.catalog.watch();
-    let seq = match headers.get("last-event-id").filter(|value| !value.is_empty()) {
+    let last = headers.get("last-event-id").filter(|value| !value.is_empty());
+    let seq = match last {
         None => api.parts.catalog.latest_change().await?,
         Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
             Problem::bad_request(format!(
@@ -81,7 +91,12 @@ pub(crate) async fn live(
             ))
         })?,
     };
-    let hello = Message::default().event("ready").id(seq.to_string()).data(format!("{{\"seq\":{seq}}}"));
+    let mode = api.parts.config.live;
+    let hello = match mode {
+        LiveMode::Stream => json!({ "seq": seq }),
+        LiveMode::Poll => json!({ "seq": seq, "poll_ms": POLL_EVERY.as_millis() as u64 }),
+    };
+    let hello = Message::default().event("ready").id(seq.to_string()).data(hello.to_string());
     let live = Live {
         token_sha256: session.token_sha256,
         seq,
@@ -91,9 +106,15 @@ pub(crate) async fn live(
         api,
         _permit: permit,
     };
-    let sse = Sse::new(live.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     // Proxies that buffer would make it not live.
-    Ok(([("x-accel-buffering", "no"), ("cache-control", "no-store")], sse).into_response())
+    let headers = [("x-accel-buffering", "no"), ("cache-control", "no-store")];
+    if mode == LiveMode::Poll {
+        let is_new = last.is_none();
+        let messages = live.answer(is_new).await?.into_iter().map(Ok::<_, Infallible>);
+        return Ok((headers, Sse::new(stream::iter(messages))).into_response());
+    }
+    let sse = Sse::new(live.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    Ok((headers, sse).into_response())
 }
 
 impl Live {
@@ -102,6 +123,29 @@ impl Live {
             let message = live.next().await?;
             Some((Ok(message), live))
         })
+    }
+
+    /// All that is to be told now. Who comes again isn't greeted: a greeting makes pages load afresh.
+    async fn answer(mut self, is_new: bool) -> Result<Vec<Message>, Problem> {
+        if !is_new {
+            self.ready.clear();
+        }
+        let mut messages = vec![Message::default().retry(POLL_EVERY)];
+        loop {
+            let before = self.seq;
+            self.fill().await.ok_or_else(|| {
+                Problem::unavailable("the catalog can't tell what changed, or the session ended: come again")
+            })?;
+            messages.extend(self.ready.drain(..));
+            if self.seq == before {
+                break;
+            }
+            if messages.len() > POLL_MAX {
+                messages[0] = Message::default().retry(POLL_SOON);
+                break;
+            }
+        }
+        Ok(messages)
     }
 
     /// The next message; `None` ends the stream, and the client comes back with its last id.

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use camtrail_aws::{DynamoConfig, TIMELINE_SHARDS_MAX};
-use camtrail_model::ObjectBase;
+use camtrail_model::{ObjectBase, units};
 use camtrail_store::S3Config;
 
 use super::{
     ConfigError,
     settings::{CatalogSettings, Checker, StoreSettings},
     shape::Config,
-    units,
 };
 
 pub(super) fn store(check: &Checker<'_>, config: &Config) -> Result<StoreSettings, ConfigError> {
@@ -86,9 +85,8 @@ pub(super) fn catalog(
         "dynamodb" => {}
         other => return Err(check.wrong("catalog.kind", other, "\"sqlite\" or \"dynamodb\"")),
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if catalog.table_prefix.len() > 100 || !catalog.table_prefix.chars().all(plain) {
-        let expected = "up to 100 letters, digits and - _ .";
+    if !camtrail_aws::is_table_prefix(&catalog.table_prefix) {
+        let expected = camtrail_aws::TABLE_PREFIX_EXPECTED;
         return Err(check.wrong("catalog.table_prefix", &catalog.table_prefix, expected));
     }
     if !(1..=TIMELINE_SHARDS_MAX).contains(&catalog.timeline_shards) {

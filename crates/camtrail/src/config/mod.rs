@@ -9,7 +9,6 @@ mod error;
 mod load;
 mod settings;
 mod shape;
-mod units;
 mod watch;
 
 pub(crate) use arrival::ArrivalMode;

@@ -13,7 +13,7 @@ use camtrail_auth::Token;
 use camtrail_aws::DynamoConfig;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
-use camtrail_model::{CameraName, CameraZones, ObjectBase};
+use camtrail_model::{CameraName, CameraZones, ObjectBase, units};
 use camtrail_retention::RetentionConfig;
 use camtrail_store::S3Config;
 use jiff::tz::TimeZone;
@@ -24,7 +24,7 @@ use super::{
     bucket,
     load::Loaded,
     shape::{Camera, Config, Ftp, FtpAccount, Retention},
-    units, watch,
+    watch,
 };
 
 /// Everything that `serve` needs, all of it plausible.

@@ -1,5 +1,7 @@
 //! The catalog: by camera and by time, newest first.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -87,6 +89,14 @@ pub struct CameraSummary {
     pub clock_error_ms: Option<i64>,
     /// Its last test upload.
     pub last_test: Option<TestUpload>,
+}
+
+impl CameraSummary {
+    /// Whether it is unheard for longer than `limit` (`None`: it may be silent for ever). One that was never heard of is.
+    pub fn is_silent(&self, limit: Option<Duration>, now: Millis) -> bool {
+        let unheard_ms = self.last_seen_at.map(|at| i128::from(now.0) - i128::from(at.0));
+        limit.is_some_and(|limit| unheard_ms.is_none_or(|ms| ms > limit.as_millis() as i128))
+    }
 }
 
 /// Records of events. Implementations answer alike: `testing::catalog_contract` runs on each.

@@ -94,7 +94,8 @@ export interface paths {
         /**
          * Live updates.
          * @description `text/event-stream`: `ready` at the start; then `new`, `changed` and `removed` with a `LiveEvent`, `camera` with a
-         *     `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh.
+         *     `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh. A server
+         *     that can't stream says `poll_ms` in `ready`, and ends each answer at once: come again after so many milliseconds.
          */
         get: operations["live"];
         put?: never;
@@ -577,16 +578,13 @@ export interface components {
             /** @description Why the last one failed; null after a success. */
             problem?: string | null;
         };
-        /** @description How the box is doing. */
+        /** @description How the box is doing. What belongs to a gateway is null where the gateway is another machine. */
         Status: {
-            /** @description The FTP gateway. */
-            ftp: components["schemas"]["FtpStatus"];
-            /** @description The media tool. */
-            media: components["schemas"]["MediaStatus"];
+            ftp?: components["schemas"]["FtpStatus"] | null;
+            media?: components["schemas"]["MediaStatus"] | null;
             /** @description The server's clock, RFC 3339. */
             now: string;
-            /** @description What waits to be stored. */
-            spool: components["schemas"]["SpoolStatus"];
+            spool?: components["schemas"]["SpoolStatus"] | null;
             /**
              * @description Camtrail's version.
              * @example 0.1.0
@@ -1211,6 +1209,15 @@ export interface operations {
             };
             /** @description The token is another camera's. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This server takes no uploads: a gateway elsewhere does. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `10GB`, `512 MiB`, `1000`: decimal units are powers of ten, binary ones powers of two.
-pub(crate) fn bytes(text: &str) -> Option<u64> {
+pub fn bytes(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 10] = [
         ("", 1),
         ("b", 1),
@@ -20,7 +20,7 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
 }
 
 /// `30s`, `15m`, `24h`, `7d`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 5] =
         [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     scaled(text, &UNITS).map(Duration::from_millis)

@@ -9,7 +9,8 @@ use rust_embed::RustEmbed;
 struct Dist;
 
 /// The embedded files.
-pub(crate) struct Embedded;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Embedded;
 
 impl WebFiles for Embedded {
     fn file(&self, path: &str) -> Option<WebFile> {
