@@ -14,6 +14,7 @@ mod dynamodb;
 mod faults;
 mod fsync_order;
 mod full;
+mod function_bench;
 mod functions;
 mod import;
 mod ingest;
