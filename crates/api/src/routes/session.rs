@@ -100,7 +100,7 @@ pub(crate) async fn sign_in(
     if !parts.passwords.verify(password.as_bytes(), hash).await {
         parts.throttle.failed(throttle_key, now);
         tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong user or password"));
+        return Err(wrong());
     }
     parts.throttle.succeeded(&throttle_key);
     let user = user.ok_or_else(Problem::unauthorized)?;
@@ -114,9 +114,16 @@ pub(crate) async fn sign_in(
         created_at: now,
         expires_at: now.plus(SESSION_S * 1000),
     };
-    parts.accounts.begin_session(&row).await?;
+    if !parts.accounts.begin_session(&row, &user.password_hash).await? {
+        tracing::warn!(%peer, username, "a sign-in was refused: the user was changed meanwhile");
+        return Err(wrong());
+    }
     tracing::info!(%peer, username, "signed in");
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+}
+
+fn wrong() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "wrong user or password")
 }
 
 /// Who is signed in.

@@ -13,7 +13,9 @@ mod store;
 mod taken;
 mod tokens;
 
-pub use accounts::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User};
+pub use accounts::{
+    ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, Role, SessionRow, User, is_account_name,
+};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
 pub use expiry::{Expiry, Kept};
