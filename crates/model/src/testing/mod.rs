@@ -2,6 +2,7 @@
 
 mod accounts_contract;
 mod catalog_contract;
+mod failures_contract;
 mod plain_media;
 mod samples;
 pub mod store_contract;
@@ -9,6 +10,7 @@ mod tokens_contract;
 
 pub use accounts_contract::accounts_contract;
 pub use catalog_contract::catalog_contract;
+pub use failures_contract::failures_contract;
 pub use plain_media::PlainMedia;
 pub use samples::record;
 pub use tokens_contract::tokens_contract;
