@@ -97,11 +97,16 @@ fn objects_carry_their_metadata_and_tag() {
     assert!(headers.contains("x-amz-tagging-count: 1\r\n"), "{headers}");
 }
 
-/// The gateway alone: it ships, and leaves the catalog to whoever is notified.
+/// The gateway alone: it ships, and leaves the catalog to whoever is notified. It asks no table for anything: in the
+/// shape without servers its key can put objects, and nothing else.
 #[test]
 fn a_gateway_ships_and_has_no_web() {
     let seaweed = SeaweedFs::start(BUCKET);
-    let mut gateway = start(&endpoint(&seaweed), &[("CAMTRAIL__ARRIVAL__MODE", "notified")], true);
+    let tables = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    tables.set_nonblocking(true).unwrap();
+    let address: &'static str = format!("http://{}", tables.local_addr().unwrap()).leak();
+    let more = [("CAMTRAIL__ARRIVAL__MODE", "notified"), ("AWS_ENDPOINT_URL_DYNAMODB", address)];
+    let mut gateway = start(&endpoint(&seaweed), &more, true);
     let addresses = std::fs::read_to_string(gateway.data_dir().join("run/addresses.json")).unwrap();
     assert!(!addresses.contains("http"), "{addresses}");
     curl(&gateway, &data(STILL), "/backyard/snap/");
@@ -118,6 +123,11 @@ fn a_gateway_ships_and_has_no_web() {
         (left == 0).then_some(())
     });
     gateway.terminate();
+    assert_eq!(
+        tables.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock,
+        "nobody asked for a table"
+    );
 }
 
 /// What a person reads while the bucket can't be used; and the clips go when it can.

@@ -1,16 +1,26 @@
-//! Events in DynamoDB tables instead of the machine's own file: on a real DynamoDB Local.
+//! Events and people in DynamoDB tables instead of the machine's own file: on a real DynamoDB Local.
+
+use std::{
+    io::{self, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    process::{Output, Stdio},
+    thread,
+};
 
 use camtrail_services::DynamoDbLocal;
 
-use crate::support::{CLIP, Instance, Options, STILL, camtrail, curl, data, run, sample, sha256, text, wait};
+use crate::support::{
+    CLIP, Ftp, Instance, Options, STILL, Web, camtrail, curl, data, free_port, run, sample, sha256,
+    still_with, text, wait,
+};
 
 const BUCKET_EVENT: &str = r#"{"Records":[{"eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"any"},
     "object":{"key":"patrolcams/backyard/2016-08-30/Hour-15/snap/MDAlarm_20160830-155137.jpg"}}}]}"#;
 
-fn settings(server: &DynamoDbLocal) -> Vec<(&'static str, String)> {
+fn settings(endpoint: &str) -> Vec<(&'static str, String)> {
     vec![
         ("CAMTRAIL__CATALOG__KIND", "dynamodb".to_owned()),
-        ("CAMTRAIL__CATALOG__ENDPOINT", server.endpoint()),
+        ("CAMTRAIL__CATALOG__ENDPOINT", endpoint.to_owned()),
         ("CAMTRAIL__CATALOG__CREATE_TABLES", "true".to_owned()),
         ("CAMTRAIL__CATALOG__TABLE_PREFIX", "home-".to_owned()),
         ("AWS_REGION", "eu-west-1".to_owned()),
@@ -19,11 +29,39 @@ fn settings(server: &DynamoDbLocal) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// A command beside running ones, with a data dir of its own; `typed` is what a person types.
+fn command(env: &[(&str, &str)], words: &[&str], typed: &str) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = camtrail()
+        .args(words)
+        .arg("--data-dir")
+        .arg(dir.path())
+        .envs(env.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Commands that ask for nothing may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn done(env: &[(&str, &str)], words: &[&str], typed: &str) -> String {
+    let output = command(env, words, typed);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn the_box_lists_from_tables() {
     let server = DynamoDbLocal::start();
-    let settings = settings(&server);
-    let env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let settings = settings(&server.endpoint());
+    let env = borrowed(&settings);
     let mut instance = Instance::with(&Options { env: &env, ..Options::default() });
     assert!(instance.log().contains("the files in the store stay for ever"), "tables belong with a bucket");
     curl(&instance, &data(CLIP), "/backyard/record/");
@@ -56,27 +94,131 @@ fn the_box_lists_from_tables() {
     assert_eq!(ids(&again), ids(&events), "nothing of it was in the process or its data dir");
 }
 
-/// Tables out of reach are no reason to refuse a clip: it waits, and goes when they are there.
+/// Tables out of reach are no reason to refuse a clip: it waits, and goes when they are there. So do people.
 #[test]
-fn uploads_wait_for_the_tables() {
+fn uploads_and_people_wait_for_the_tables() {
     let server = DynamoDbLocal::start();
-    let mut settings = settings(&server);
-    let nowhere = ("CAMTRAIL__CATALOG__ENDPOINT", "http://127.0.0.1:1".to_owned());
-    let right = std::mem::replace(&mut settings[1], nowhere);
-    let env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut instance = Instance::with(&Options { env: &env, ..Options::default() });
+    let there = settings(&server.endpoint());
+    // Makes the tables.
+    done(&borrowed(&there), &["user", "list"], "");
+    let port = free_port();
+    let away = settings(&format!("http://127.0.0.1:{port}"));
+    let instance = Instance::with(&Options { env: &borrowed(&away), ..Options::default() });
+    assert!(instance.log().contains("uploads are taken and wait"), "{}", instance.log());
     curl(&instance, &data(STILL), "/backyard/snap/");
+    let anonymous = Web::anonymous(instance.http());
+    for reply in [anonymous.get("/api/v1/session"), anonymous.try_sign_in("admin", "x"), anonymous.get("/")] {
+        assert_eq!(reply.status, 503);
+        assert!(!reply.header("retry-after").is_empty());
+    }
+    lead(port, server.endpoint().trim_start_matches("http://").parse().unwrap());
+    wait("the web door opens", || (anonymous.get("/healthz").status == 200).then_some(()));
     let web = instance.person();
-    let problem = wait("the trouble is shown", || {
-        web.get("/api/v1/status").json()["spool"]["problem"].as_str().map(str::to_owned)
-    });
-    assert!(problem.contains("catalog"), "{problem}");
-    let data_dir = instance.data_dir().to_owned();
-    instance.kill();
-    settings[1] = right;
-    let env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let there = Instance::with(&Options { env: &env, data_dir: Some(data_dir), ..Options::default() });
-    let web = there.person();
     web.settle();
     assert_eq!(web.events("").len(), 1);
+}
+
+/// Connects whoever comes to `port` with the server.
+fn lead(port: u16, server: SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { continue };
+            let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            for (mut from, mut to) in [(client, server), (back, forth)] {
+                thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
+/// Two programs that share nothing but the tables: whoever signs in at one is signed in at the other, and out at both.
+#[test]
+fn people_are_the_same_everywhere() {
+    let server = DynamoDbLocal::start();
+    let settings = settings(&server.endpoint());
+    let env = borrowed(&settings);
+    assert_eq!(
+        done(&env, &["user", "add", "anna", "--viewer"], "the first password\n"),
+        "anna can sign in as viewer.\n"
+    );
+    let again = command(&env, &["user", "add", "anna"], "another password\n");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("there is a user \"anna\" already"), "{again:?}");
+    for wrong in ["", "a\nb", &"x".repeat(257)] {
+        let refused = command(&env, &["user", "add", wrong], "a fine password\n");
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    }
+    let start = || Instance::with(&Options { env: &env, ..Options::default() });
+    let (one, other) = (start(), start());
+    let signed_in = |at: &Instance, password: &str| {
+        let mut web = Web::anonymous(at.http());
+        let reply = web.try_sign_in("anna", password);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        web.cookie = reply.header("set-cookie").split(';').next().map(str::to_owned);
+        web
+    };
+    let at = |instance: &Instance, web: &Web| {
+        let mut there = Web::anonymous(instance.http());
+        there.cookie.clone_from(&web.cookie);
+        there
+    };
+    let who = |web: &Web| web.get("/api/v1/session").status;
+
+    let here = signed_in(&one, "the first password");
+    let there = at(&other, &here);
+    assert_eq!(
+        there.get("/api/v1/session").json(),
+        serde_json::json!({"username": "anna", "role": "viewer"})
+    );
+    assert_eq!(there.request("DELETE", "/api/v1/session", &[], None).status, 204);
+    assert_eq!((who(&here), who(&there)), (401, 401), "signed out at one is signed out at both");
+
+    let here = signed_in(&other, "the first password");
+    done(&env, &["user", "passwd", "anna"], "the second password\n");
+    assert_eq!((who(&here), who(&at(&one, &here))), (401, 401), "another password");
+    assert_eq!(here.try_sign_in("anna", "the first password").status, 401);
+
+    let here = signed_in(&one, "the second password");
+    assert_eq!(who(&at(&other, &here)), 200);
+    done(&env, &["user", "disable", "anna"], "");
+    assert_eq!((who(&here), who(&at(&other, &here))), (401, 401), "disabled");
+    assert_eq!(Web::anonymous(other.http()).try_sign_in("anna", "the second password").status, 401);
+    assert!(done(&env, &["user", "list"], "").contains("anna\tviewer\tdisabled\n"));
+
+    // Wrong ones at one are wrong ones at the other.
+    let guess = |at: &Instance| Web::anonymous(at.http()).try_sign_in("ben", "a guess").status;
+    let guesses: Vec<_> = (0..3).flat_map(|_| [guess(&one), guess(&other)]).collect();
+    assert_eq!((guesses, guess(&other)), (vec![401; 6], 429));
+}
+
+/// Accounts and tokens of cameras that one command made are good at every program.
+#[test]
+fn cameras_are_the_same_everywhere() {
+    let server = DynamoDbLocal::start();
+    let settings = settings(&server.endpoint());
+    let env = borrowed(&settings);
+    let made = done(&env, &["camera", "add", "gate"], "");
+    let password = made.split("password ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let made = done(&env, &["camera", "token", "gate"], "");
+    let token = made.split(": ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let instance = Instance::with(&Options { env: &env, ..Options::default() });
+    Ftp::login(instance.ftp(), "gate", password).unwrap().upload("/a.jpg", &still_with(1, 9_000));
+    let bearer = format!("Bearer {token}");
+    let web = instance.person();
+    let put = |name: &str| {
+        let path = format!("/ingest/gate/{name}.jpg");
+        web.put(&path, &[("authorization", bearer.as_str())], &still_with(2, 9_000)).status
+    };
+    assert_eq!(put("b"), 201);
+    web.settle();
+    assert_eq!(web.events("camera=gate").len(), 2);
+    let listed = done(&env, &["camera", "list"], "");
+    for line in ["gate\t2 events", "FTP account gate\tfor gate", "token for gate"] {
+        assert!(listed.contains(line), "{listed}");
+    }
+    assert_eq!(done(&env, &["camera", "revoke-token", "gate"], ""), "The token of gate is worthless now.\n");
+    assert_eq!(put("c"), 401);
 }

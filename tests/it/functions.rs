@@ -159,3 +159,116 @@ fn a_function_that_is_told_nonsense_says_what_it_expected() {
         assert!(said.contains(want), "{name}: {said}");
     }
 }
+
+/// A request as an HTTP API hands it over (payload format 2.0), and the answer.
+fn ask(
+    api: &mut LambdaHost,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Value {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (mut all, mut cookies) = (json!({ "host": "cams.example.org" }), Vec::new());
+    for (name, value) in headers {
+        if *name == "cookie" { cookies.push(*value) } else { all[*name] = json!(value) }
+    }
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+        "headers": all, "cookies": cookies, "isBase64Encoded": false, "body": body.map(Value::to_string),
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "api", "domainName": "cams.example.org", "domainPrefix": "cams",
+            "requestId": "id", "routeKey": "$default", "stage": "$default", "time": "24/Nov/2026:12:00:00 +0000",
+            "timeEpoch": 1_795_521_600_000_u64,
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "test" }
+        }
+    });
+    invoke(api, &event).unwrap()
+}
+
+fn body(answer: &Value) -> Value {
+    serde_json::from_str(text(answer, "body")).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+#[test]
+fn the_api_signs_in_lists_plays_and_polls() {
+    let cloud = Cloud::start();
+    let scratch = tempfile::tempdir().unwrap();
+    let made = cloud.program(&["user", "add", "anna", "--data-dir"]);
+    let made = with_input(made, scratch.path(), "a long password\n");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    cloud.put(KEY, "any object");
+    totals(&invoke(&mut cloud.function(ARRIVAL, &[]), &notification(&[(CREATED, KEY)])));
+
+    let public = ("CAMTRAIL__HTTP__PUBLIC_URL", "https://cams.example.org");
+    let mut api = cloud.function("camtrail_api", &[public]);
+    assert_eq!(ask(&mut api, "GET", "/healthz", &[], None)["statusCode"], 200);
+    let page = ask(&mut api, "GET", "/", &[], None);
+    assert!(text(&page, "body").contains("<html"), "the web app is part of it: {page}");
+    assert_eq!(ask(&mut api, "GET", "/api/v1/events", &[], None)["statusCode"], 401);
+    let json_body = ("content-type", "application/json");
+    let wrong = ask(
+        &mut api,
+        "POST",
+        "/api/v1/session",
+        &[json_body],
+        Some(&json!({ "username": "anna", "password": "no" })),
+    );
+    assert_eq!(wrong["statusCode"], 401, "{wrong}");
+    let right = json!({ "username": "anna", "password": "a long password" });
+    let signed_in = ask(&mut api, "POST", "/api/v1/session", &[json_body], Some(&right));
+    assert_eq!(signed_in["statusCode"], 200, "{signed_in}");
+    let cookie = signed_in["cookies"][0].as_str().unwrap();
+    for part in ["Secure", "HttpOnly", "SameSite=Lax"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = ("cookie", cookie.split(';').next().unwrap());
+    let events = body(&ask(&mut api, "GET", "/api/v1/events?camera=backyard&limit=5", &[cookie], None));
+    let [event] = &events["items"].as_array().unwrap()[..] else { panic!("{events}") };
+    assert_eq!((text(event, "object_key"), event["size"].as_u64()), (KEY, Some(10)));
+    let url = text(event, "media_url");
+    let part =
+        run(Command::new("curl").args(["--silent", "--noproxy", "*", "--range", "4-9", "--include", url]));
+    let part = String::from_utf8_lossy(&part.stdout).into_owned();
+    assert!(part.starts_with("HTTP/1.1 206") && part.ends_with("object"), "{part}");
+    let policy = text(&page["headers"], "content-security-policy");
+    assert!(policy.contains(&format!("media-src 'self' blob: http://{}", cloud.bucket.s3())), "{policy}");
+    // Live updates end at once, and tell what came since.
+    let live = ask(&mut api, "GET", "/api/v1/live", &[cookie], None);
+    assert!(text(&live, "body").contains("\"poll_ms\":5000"), "{live}");
+    let id = text(&live, "body").lines().find_map(|line| line.strip_prefix("id:")).unwrap().trim().to_owned();
+    let other = KEY.replace("113706", "113707");
+    cloud.put(&other, "another");
+    totals(&invoke(&mut cloud.function(ARRIVAL, &[]), &notification(&[(CREATED, &other)])));
+    let live = ask(&mut api, "GET", "/api/v1/live", &[cookie, ("last-event-id", &id)], None);
+    assert_eq!(text(&live, "body").matches("event: new").count(), 1, "{live}");
+    let status = body(&ask(&mut api, "GET", "/api/v1/status", &[cookie], None));
+    assert_eq!((&status["ftp"], &status["spool"]), (&Value::Null, &Value::Null));
+    // Another instance of the function: the session is a row, and ends everywhere.
+    let mut second = cloud.function("camtrail_api", &[public]);
+    assert_eq!(ask(&mut second, "DELETE", "/api/v1/session", &[cookie], None)["statusCode"], 204);
+    assert_eq!(ask(&mut api, "GET", "/api/v1/events", &[cookie], None)["statusCode"], 401);
+    // Wrong sign-ins count in all instances together, by the caller's address.
+    for round in 0..12 {
+        let at = if round % 2 == 0 { &mut api } else { &mut second };
+        let wrong = json!({ "username": "anna", "password": format!("no {round}") });
+        let answer = ask(at, "POST", "/api/v1/session", &[json_body], Some(&wrong));
+        if answer["statusCode"] == 429 {
+            return;
+        }
+    }
+    panic!("twelve wrong sign-ins were not slowed down");
+}
+
+fn with_input(mut command: Command, data_dir: &std::path::Path, input: &str) -> std::process::Output {
+    use std::{io::Write, process::Stdio};
+    let mut child = command
+        .arg(data_dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}

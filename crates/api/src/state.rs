@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
-use camtrail_auth::{Passwords, SigningKey, Throttle};
+use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore},
+    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore, SignInFailures},
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -161,8 +161,10 @@ pub struct Api {
 /// What was given, and what the API keeps of its own.
 pub(crate) struct Parts {
     given: ApiParts,
-    pub(crate) throttle: Throttle<(IpAddr, String)>,
-    /// Wrong tokens of uploads and notifications, by address.
+    /// Wrong sign-ins, by user from an address.
+    pub(crate) sign_ins: SignIns,
+    /// Wrong tokens of uploads and notifications, by address. In this process only: a token can't be guessed, this
+    /// spares the catalog.
     pub(crate) ingest_throttle: Throttle<IpAddr>,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) ingests: Arc<Semaphore>,
@@ -182,6 +184,8 @@ pub struct ApiParts {
     pub catalog: Arc<dyn Catalog>,
     /// People.
     pub accounts: Arc<dyn Accounts>,
+    /// What is remembered of wrong sign-ins, by all processes that take any.
+    pub sign_in_failures: Arc<dyn SignInFailures>,
     /// Who may upload by HTTP.
     pub tokens: Arc<dyn CameraTokens>,
     /// Where uploads by HTTP go; `None`: only a gateway elsewhere takes any.
@@ -214,8 +218,8 @@ impl Api {
     /// From its parts.
     pub fn new(given: ApiParts) -> Self {
         let parts = Parts {
+            sign_ins: SignIns::new(given.sign_in_failures.clone()),
             given,
-            throttle: Throttle::new(),
             ingest_throttle: Throttle::new(),
             live: Arc::new(Semaphore::new(LIVE_MAX)),
             ingests: Arc::new(Semaphore::new(INGESTS_MAX)),

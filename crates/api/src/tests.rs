@@ -9,7 +9,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
     response::Response,
 };
-use camtrail_auth::{Passwords, SigningKey, hash_password};
+use camtrail_auth::{MemoryFailures, Passwords, SigningKey, hash_password};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_gateway::SpoolIntake;
 use camtrail_model::{
@@ -91,6 +91,7 @@ impl Bench {
         let mut parts = ApiParts {
             catalog: Arc::new(catalog.clone()),
             accounts: Arc::new(catalog.clone()),
+            sign_in_failures: Arc::new(MemoryFailures::default()),
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store,
@@ -110,8 +111,12 @@ impl Bench {
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
+        self.send_from("127.0.0.1:9", request).await
+    }
+
+    async fn send_from(&self, peer: &str, request: Request<Body>) -> Response {
         let mut request = request;
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))));
+        request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         self.router.clone().oneshot(request).await.unwrap()
     }
 
@@ -121,9 +126,13 @@ impl Bench {
     }
 
     async fn sign_in(&self, password: &str) -> Response {
-        let body = json!({ "username": "anna", "password": password }).to_string();
+        self.sign_in_from("127.0.0.1:9", "anna", password).await
+    }
+
+    async fn sign_in_from(&self, peer: &str, username: &str, password: &str) -> Response {
+        let body = json!({ "username": username, "password": password }).to_string();
         let request = Request::post("/api/v1/session").header(header::CONTENT_TYPE, "application/json");
-        self.send(request.body(Body::from(body)).unwrap()).await
+        self.send_from(peer, request.body(Body::from(body)).unwrap()).await
     }
 
     async fn cookie(&self) -> String {
@@ -202,11 +211,47 @@ async fn another_sites_page_is_refused() {
 #[tokio::test]
 async fn wrong_sign_ins_slow_down() {
     let bench = Bench::new("").await;
+    let wrong = async |peer: &str, username: &str| bench.sign_in_from(peer, username, "wrong").await.status();
     let mut last = StatusCode::OK;
-    for _ in 0..7 {
-        last = bench.sign_in("wrong").await.status();
+    for n in 0..7 {
+        // One network, one place.
+        last = wrong(&format!("[2001:db8:0:1:{n}::1]:9"), "anna").await;
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(wrong("[2001:db8:0:2::1]:9", "anna").await, StatusCode::UNAUTHORIZED, "another network");
+    assert_eq!(wrong("[2001:db8:0:1::1]:9", "ben").await, StatusCode::UNAUTHORIZED, "another user");
+    assert_eq!(wrong("[::ffff:192.0.2.1]:9", "anna").await, StatusCode::UNAUTHORIZED, "an IPv4 address");
+    for _ in 0..6 {
+        wrong("192.0.2.1:9", "anna").await;
+    }
+    assert_eq!(
+        wrong("[::ffff:192.0.2.1]:9", "anna").await,
+        StatusCode::TOO_MANY_REQUESTS,
+        "is one either way"
+    );
+    assert_eq!(wrong("[::ffff:192.0.2.2]:9", "anna").await, StatusCode::UNAUTHORIZED, "and not another's");
+    assert_eq!(bench.sign_in("right").await.status(), StatusCode::OK);
+}
+
+/// Passwords that are tried all at once are not all the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_the_same_time_share_the_free_ones() {
+    let bench = Bench::new("").await;
+    let guesses = (0..20).map(|n| {
+        let bench = &bench;
+        async move { bench.sign_in(&format!("guess {n}")).await.status() }
+    });
+    let statuses = futures::future::join_all(guesses).await;
+    let looked_at = statuses.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
+    assert_eq!(looked_at, 6, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn right_sign_ins_are_never_slowed_down() {
+    let bench = Bench::new("").await;
+    for _ in 0..20 {
+        assert_eq!(bench.sign_in("right").await.status(), StatusCode::OK);
+    }
 }
 
 #[tokio::test]

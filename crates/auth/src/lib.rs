@@ -7,9 +7,11 @@
 mod passwords;
 mod random;
 mod sign;
+mod sign_ins;
 mod throttle;
 
 pub use passwords::{Passwords, hash_password, is_password_hash};
 pub use random::{RandomError, Token, random_bytes, readable_password};
 pub use sign::{SigningKey, mac};
+pub use sign_ins::{MemoryFailures, SignIns};
 pub use throttle::Throttle;

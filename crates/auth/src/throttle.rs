@@ -1,5 +1,7 @@
 //! Slows down wrong logins, by what they have in common (an address; an account from an address), so that
 //! nobody locks out anybody else.
+//!
+//! Owns the rules, also for [`crate::SignIns`], whose counts stand elsewhere.
 
 use std::{
     collections::HashMap,
@@ -8,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use camtrail_model::Millis;
+use camtrail_model::{Millis, ports::Failures};
 
 /// So many wrong logins are free: people mistype.
 const FREE_FAILURES: u32 = 5;
@@ -19,27 +21,43 @@ const LONGEST_WAIT_MS: i64 = 60_000;
 /// Failures are forgotten after so long without another.
 const FORGOTTEN_AFTER_MS: i64 = 15 * 60_000;
 /// Keys remembered at once; beyond, the longest-idle ones go.
-const KEYS_MAX: usize = 20_000;
+pub(crate) const KEYS_MAX: usize = 20_000;
 
-/// Counts failures by key.
+/// How long who failed like this must still wait at `now`; `None`: they may try.
+pub(crate) fn wait(failures: Failures, now: Millis) -> Option<Duration> {
+    let wait_ms = match failures.count.checked_sub(FREE_FAILURES) {
+        None | Some(0) => 0,
+        Some(extra) => FIRST_WAIT_MS.saturating_mul(1 << (extra - 1).min(16)).min(LONGEST_WAIT_MS),
+    };
+    let left_ms = failures.last.0.saturating_add(wait_ms).saturating_sub(now.0);
+    // A clock that was set back must not lock anybody out.
+    (left_ms > 0)
+        .then(|| Duration::from_millis(left_ms.min(wait_ms).unsigned_abs()))
+        .filter(|wait| !wait.is_zero())
+}
+
+/// What is noted after one more failure.
+pub(crate) fn one_more(seen: Option<Failures>, now: Millis) -> Failures {
+    let before = seen.filter(|seen| now.0 - seen.last.0 < FORGOTTEN_AFTER_MS).map_or(0, |seen| seen.count);
+    Failures { count: before.saturating_add(1), last: now }
+}
+
+/// When it is as if there had been none.
+pub(crate) fn forgotten_at(failures: Failures) -> Millis {
+    failures.last.plus(FORGOTTEN_AFTER_MS)
+}
+
+/// Drops what is forgotten where there are `most` keys or more.
+pub(crate) fn make_room<K: Eq + Hash>(noted: &mut HashMap<K, Failures>, most: usize, now: Millis) {
+    if noted.len() >= most {
+        noted.retain(|_, failures| forgotten_at(*failures) > now);
+    }
+}
+
+/// Counts failures by key, in this process.
 #[derive(Debug, Default)]
 pub struct Throttle<K> {
     failures: Mutex<HashMap<K, Failures>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
-    last: Millis,
-}
-
-impl Failures {
-    fn wait_ms(&self) -> i64 {
-        match self.count.checked_sub(FREE_FAILURES) {
-            None | Some(0) => 0,
-            Some(extra) => FIRST_WAIT_MS.saturating_mul(1 << (extra - 1).min(16)).min(LONGEST_WAIT_MS),
-        }
-    }
 }
 
 impl<K: Eq + Hash> Throttle<K> {
@@ -50,27 +68,17 @@ impl<K: Eq + Hash> Throttle<K> {
 
     /// How long `key` must still wait at `now`; `None`: it may try.
     pub fn wait(&self, key: &K, now: Millis) -> Option<Duration> {
-        let failures = self.lock();
-        let left_ms = failures.get(key).map_or(0, |f| f.last.0 + f.wait_ms() - now.0);
-        // A clock that was set back must not lock anybody out.
-        (left_ms > 0).then(|| Duration::from_millis(left_ms.min(LONGEST_WAIT_MS).unsigned_abs()))
+        self.lock().get(key).and_then(|failures| wait(*failures, now))
     }
 
     /// A wrong login.
     pub fn failed(&self, key: K, now: Millis) {
         let mut failures = self.lock();
-        if failures.len() >= KEYS_MAX {
-            failures.retain(|_, f| now.0 - f.last.0 < FORGOTTEN_AFTER_MS);
+        make_room(&mut failures, KEYS_MAX, now);
+        let seen = failures.get(&key).copied();
+        if seen.is_some() || failures.len() < KEYS_MAX {
+            failures.insert(key, one_more(seen, now));
         }
-        if failures.len() >= KEYS_MAX {
-            return;
-        }
-        let entry = failures.entry(key).or_insert(Failures { count: 0, last: now });
-        if now.0 - entry.last.0 >= FORGOTTEN_AFTER_MS {
-            entry.count = 0;
-        }
-        entry.count = entry.count.saturating_add(1);
-        entry.last = now;
     }
 
     /// A right login: its failures are forgiven.

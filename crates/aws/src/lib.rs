@@ -1,10 +1,11 @@
-//! The catalog in DynamoDB: the only crate that names an AWS SDK.
+//! The catalog and the accounts in DynamoDB: the only crate that names an AWS SDK.
 //!
-//! Owns the article's four tables (two views of each kind of capture) and `camtrail_meta` beside them
-//! (docs/design/dynamodb.md). Promises what `model::ports::Catalog` says, to any number of processes at once: an event is
+//! Owns the article's four tables (two views of each kind of capture), `camtrail_meta` beside them, and
+//! `camtrail_accounts` for people and tokens (docs/design/dynamodb.md). Promises what `model::ports::Catalog` says, to any number of processes at once: an event is
 //! in both views or in neither, N deliveries make one record, and two objects never share or displace one. Refuses to
 //! scan, and to need any right to make tables in normal operation.
 
+mod accounts;
 mod article;
 mod attributes;
 mod call;
@@ -32,8 +33,9 @@ use camtrail_model::{
 use jiff::civil::Date;
 use tokio::sync::watch;
 
-pub use crate::config::{
-    AccessKey, DynamoConfig, TABLE_PREFIX_EXPECTED, TIMELINE_SHARDS_MAX, is_table_prefix,
+pub use crate::{
+    accounts::DynamoAccounts,
+    config::{AccessKey, DynamoConfig, TABLE_PREFIX_EXPECTED, TIMELINE_SHARDS_MAX, is_table_prefix},
 };
 use crate::{cameras::Known, days::Days, db::Db, tables::Tables};
 
@@ -72,7 +74,7 @@ impl DynamoCatalog {
         }
     }
 
-    /// Makes the tables that are missing, and waits until they can be used. For single machines and tests: a
+    /// Makes the tables that are missing, the accounts' too, and waits until they can be used. For single machines and tests: a
     /// deployment's tables are its template's.
     pub async fn ensure_tables(&self) -> Result<(), CatalogError> {
         self.db.tables.ensure(&self.db.client).await

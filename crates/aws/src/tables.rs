@@ -25,7 +25,7 @@ pub(crate) const CAMERA_NAME: &str = "camera_name";
 pub(crate) const CAPTURE_DATE: &str = "capture_date";
 /// Sort key of the four views.
 pub(crate) const EVENT_TS: &str = "event_ts";
-/// Partition and sort key of `camtrail_meta`.
+/// Partition and sort key of `camtrail_meta` and `camtrail_accounts`.
 pub(crate) const META_KEY: (&str, &str) = ("part", "item");
 
 /// How long a new table may take.
@@ -66,13 +66,24 @@ impl Tables {
         format!("{}camtrail_meta", self.prefix)
     }
 
+    /// People, sessions, camera accounts, tokens, secrets.
+    pub(crate) fn accounts(&self) -> String {
+        format!("{}camtrail_accounts", self.prefix)
+    }
+
     /// Makes the tables that are missing (paid by request, expiry on) and waits until all can be used.
     pub(crate) async fn ensure(&self, client: &Client) -> Result<(), CatalogError> {
         for kind in CaptureKind::ALL {
             create(client, &self.alarm(kind), (CAMERA_NAME, EVENT_TS), ScalarAttributeType::N).await?;
             create(client, &self.timeline(kind), (CAPTURE_DATE, EVENT_TS), ScalarAttributeType::N).await?;
         }
-        create(client, &self.meta(), META_KEY, ScalarAttributeType::S).await
+        create(client, &self.meta(), META_KEY, ScalarAttributeType::S).await?;
+        Self::ensure_accounts(client, &self.accounts()).await
+    }
+
+    /// The same of the accounts' table alone.
+    pub(crate) async fn ensure_accounts(client: &Client, table: &str) -> Result<(), CatalogError> {
+        create(client, table, META_KEY, ScalarAttributeType::S).await
     }
 }
 

@@ -23,7 +23,7 @@ use camtrail_gateway::{
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
     CameraZones, Millis,
-    ports::{Accounts, ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
+    ports::{ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
 };
 use camtrail_retention::Sweeper;
 use camtrail_spool::{Spool, SpoolConfig};
@@ -41,6 +41,7 @@ use crate::{
     config::{ArrivalMode, CatalogSettings, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
+    people::People,
 };
 
 /// What goes where below the data dir.
@@ -139,7 +140,7 @@ pub(crate) struct App {
 }
 
 /// Tells the API how the box is doing.
-struct BoxStatus {
+pub(crate) struct BoxStatus {
     watches: Watches,
     spool: Spool,
     spool_max_bytes: u64,
@@ -185,10 +186,10 @@ impl StatusSource for BoxStatus {
 pub(crate) struct Rooms {
     pub(crate) spool: Spool,
     store: Arc<dyn ObjectStore>,
-    catalogs: Catalogs,
+    pub(crate) catalogs: Catalogs,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
-    passwords: Arc<Passwords>,
+    pub(crate) passwords: Arc<Passwords>,
     zones: Arc<CameraZones>,
     clock: Arc<dyn Clock>,
 }
@@ -282,7 +283,7 @@ impl Rooms {
     fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
         let login = FtpLogin::new(
             settings.accounts.clone(),
-            Some(Arc::new(self.catalogs.local.clone())),
+            Some(self.catalogs.ftp_accounts.clone()),
             self.passwords.clone(),
             self.clock.clone(),
         );
@@ -300,17 +301,18 @@ impl Rooms {
             .with_context(|| bind_advice("ftp.listen", "CAMTRAIL__FTP__LISTEN", settings.ftp_listen))
     }
 
-    async fn api(
+    pub(crate) async fn api(
         &self,
         settings: &Settings,
-        status: BoxStatus,
+        status: Arc<BoxStatus>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
-        let secret = self.catalogs.local.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
+        let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
         Ok(Api::new(ApiParts {
             catalog: self.catalogs.events.clone(),
-            accounts: Arc::new(self.catalogs.local.clone()),
-            tokens: Arc::new(self.catalogs.local.clone()),
+            accounts: self.catalogs.accounts.clone(),
+            sign_in_failures: self.catalogs.sign_in_failures.clone(),
+            tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
             zones: self.zones.clone(),
@@ -319,7 +321,7 @@ impl Rooms {
             clock: self.clock.clone(),
             key: SigningKey::new(secret),
             web: Arc::new(Embedded),
-            status: Arc::new(status),
+            status,
             webhook: settings.arrival_token.clone().map(|token| Webhook {
                 function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
                 token,
@@ -378,9 +380,10 @@ impl App {
         };
         let http_address = http.as_ref().map(TcpListener::local_addr).transpose()?;
         let rooms = Rooms::open(&dir, &settings).await?;
-        let accounts = &mut settings.accounts;
-        let shown =
-            first_start::prepare(given, shape, accounts, &rooms.catalogs.local, &rooms.passwords).await?;
+        let (configured, accounts) = (&mut settings.accounts, &*rooms.catalogs.ftp_accounts);
+        let ftp_password = first_start::camera(given, configured, accounts, &rooms.passwords).await?;
+        let mut shown = Shown { admin_password: None, ftp_password };
+        let (rooms, settings) = (Arc::new(rooms), Arc::new(settings));
         let (shipper, storage) = rooms.shipper(&settings)?;
         let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
@@ -390,7 +393,7 @@ impl App {
         doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
         let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
         if let Some(http) = http {
-            let status = BoxStatus {
+            let status = Arc::new(BoxStatus {
                 watches,
                 spool: rooms.spool.clone(),
                 spool_max_bytes: settings.spool_max_bytes,
@@ -398,9 +401,15 @@ impl App {
                 media: rooms.media.clone(),
                 ftp: ftp_address,
                 diagnosis,
+            });
+            let people = People {
+                rooms: rooms.clone(),
+                settings: settings.clone(),
+                status,
+                given: given.admin_password.clone(),
+                stop: stopped.clone(),
             };
-            let api = rooms.api(&settings, status, stopped.clone()).await?;
-            tasks.spawn(serve_http(http, api, stopped.clone()));
+            shown.admin_password = people.let_in(http, &mut tasks).await?;
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
         if matches!(
@@ -441,7 +450,7 @@ impl App {
     }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
@@ -461,21 +470,6 @@ async fn keep_reserve(reserve: Reserve, stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(EVERY) => {}
             () = until(stopped.clone()) => return,
         }
-    }
-}
-
-async fn serve_http(listener: TcpListener, api: Api, stopped: watch::Receiver<bool>) {
-    /// Downloads under way may go on for so long.
-    const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
-    let service = camtrail_api::router(api).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(until(stopped.clone()));
-    tokio::select! {
-        outcome = serving.into_future() => {
-            if let Err(error) = outcome {
-                tracing::error!(%error, "the web server stopped");
-            }
-        }
-        () = async { until(stopped).await; tokio::time::sleep(GRACE).await } => {}
     }
 }
 

@@ -1,51 +1,72 @@
-//! Which catalog has the events. People, tokens and secrets are this machine's own (SQLite), in either shape.
+//! Which catalog has the events, and where people, tokens and secrets are: this machine's own database, or tables that
+//! several processes share.
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use camtrail_aws::DynamoCatalog;
+use camtrail_auth::MemoryFailures;
+use camtrail_aws::{DynamoAccounts, DynamoCatalog};
 use camtrail_catalog::SqliteCatalog;
-use camtrail_model::ports::Catalog;
+use camtrail_model::ports::{Accounts, CameraTokens, Catalog, SignInFailures};
 
 use crate::{
     app::DataDir,
     config::{CatalogSettings, Settings},
+    ftp_accounts::FtpAccounts,
 };
 
 /// How often changes that other processes made are looked for, for live pages.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
-/// The events' catalog, and the machine's own database.
+/// The events' catalog, people and tokens, and the machine's own database.
 #[derive(Clone)]
 pub(crate) struct Catalogs {
     pub(crate) events: Arc<dyn Catalog>,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    /// The accounts as the FTP door asks for them: also while tables can't be reached.
+    pub(crate) ftp_accounts: Arc<dyn Accounts>,
+    pub(crate) tokens: Arc<dyn CameraTokens>,
+    pub(crate) sign_in_failures: Arc<dyn SignInFailures>,
+    /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
 
 impl Catalogs {
-    /// Opens both. A table that can't be reached now is no reason not to start: uploads wait in the spool.
+    /// Opens all. A table that can't be reached now is no reason not to start: uploads wait in the spool.
     pub(crate) async fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         let local = SqliteCatalog::open(&dir.catalog(), &settings.base)
             .with_context(|| format!("opening the catalog in data_dir {}", settings.data_dir.display()))?;
-        let events: Arc<dyn Catalog> = match &settings.catalog {
-            CatalogSettings::Sqlite => Arc::new(local.clone()),
-            CatalogSettings::DynamoDb { config, create_tables } => {
-                let catalog = DynamoCatalog::open(config).await;
-                let ready = match create_tables {
-                    true => catalog.ensure_tables().await,
-                    false => catalog.latest_change().await.map(|_| ()),
-                };
-                if let Err(error) = ready {
-                    tracing::error!(
-                        %error, table_prefix = config.table_prefix,
-                        "the catalog's tables can't be used now; uploads are taken and wait (catalog.create_tables = true \
-                         makes tables that are missing)"
-                    );
-                }
-                tokio::spawn(catalog.follow(FOLLOW_EVERY));
-                Arc::new(catalog)
-            }
+        let CatalogSettings::DynamoDb { config, create_tables } = &settings.catalog else {
+            return Ok(Self {
+                events: Arc::new(local.clone()),
+                accounts: Arc::new(local.clone()),
+                ftp_accounts: Arc::new(local.clone()),
+                tokens: Arc::new(local.clone()),
+                sign_in_failures: Arc::new(MemoryFailures::default()),
+                local,
+            });
         };
-        Ok(Self { events, local })
+        let catalog = DynamoCatalog::open(config).await;
+        let accounts = DynamoAccounts::beside(&catalog);
+        let ready = match create_tables {
+            true => catalog.ensure_tables().await,
+            false => catalog.latest_change().await.map(|_| ()),
+        };
+        if let Err(error) = ready {
+            tracing::error!(
+                %error, table_prefix = config.table_prefix,
+                "the catalog's tables can't be used now; uploads are taken and wait (catalog.create_tables = true \
+                 makes tables that are missing)"
+            );
+        }
+        tokio::spawn(catalog.follow(FOLLOW_EVERY));
+        Ok(Self {
+            events: Arc::new(catalog),
+            accounts: Arc::new(accounts.clone()),
+            ftp_accounts: Arc::new(FtpAccounts::new(Arc::new(accounts.clone()), Arc::new(local.clone()))),
+            tokens: Arc::new(accounts.clone()),
+            sign_in_failures: Arc::new(accounts),
+            local,
+        })
     }
 }

@@ -5,8 +5,6 @@ use camtrail_auth::{Passwords, readable_password};
 use camtrail_gateway::{AccountScope, CameraAccount};
 use camtrail_model::ports::{Accounts, FtpAccount, Role, User};
 
-use crate::app::Shape;
-
 /// The user that `CAMTRAIL_ADMIN_PASSWORD` is for.
 const ADMIN: &str = "admin";
 /// The account that `CAMTRAIL_FTP_PASSWORD` is for.
@@ -36,53 +34,52 @@ impl Given {
     }
 }
 
-/// Makes sure that some camera can upload, and, where there is a place to sign in, that somebody can.
-pub(crate) async fn prepare(
-    given: &Given,
-    shape: Shape,
-    configured: &mut Vec<CameraAccount>,
-    accounts: &dyn Accounts,
-    passwords: &Passwords,
-) -> anyhow::Result<Shown> {
-    Ok(Shown {
-        admin_password: match shape {
-            Shape::Box => admin(given, accounts, passwords).await.context("making the first user")?,
-            Shape::Gateway => None,
-        },
-        ftp_password: camera(given, configured, accounts, passwords)
-            .await
-            .context("making the first FTP account")?,
-    })
-}
-
-async fn admin(
-    given: &Given,
+/// Makes sure that somebody can sign in; gives a password that was made.
+pub(crate) async fn admin(
+    given: Option<&str>,
     accounts: &dyn Accounts,
     passwords: &Passwords,
 ) -> anyhow::Result<Option<String>> {
-    let (password, shown) = match &given.admin_password {
-        Some(password) => {
-            let there = accounts.user(ADMIN).await?;
-            let hash = there.as_ref().map(|user| user.password_hash.as_str());
-            // Hashing anew would end everybody's sessions at each start.
-            if passwords.verify(password.as_bytes(), hash).await {
-                return Ok(None);
-            }
-            (password.clone(), None)
-        }
-        None if accounts.users().await?.is_empty() => {
-            let password = readable_password()?;
-            (password.clone(), Some(password))
-        }
-        None => return Ok(None),
-    };
-    let password_hash = passwords.hash(password.as_bytes()).await?;
-    let user = User { name: ADMIN.to_owned(), password_hash, role: Role::Admin, disabled: false };
-    accounts.put_user(&user).await?;
-    Ok(shown)
+    make_admin(given, accounts, passwords).await.context("making the first user")
 }
 
-async fn camera(
+async fn make_admin(
+    given: Option<&str>,
+    accounts: &dyn Accounts,
+    passwords: &Passwords,
+) -> anyhow::Result<Option<String>> {
+    let user = async |password: &str| {
+        let password_hash = passwords.hash(password.as_bytes()).await?;
+        anyhow::Ok(User { name: ADMIN.to_owned(), password_hash, role: Role::Admin, disabled: false })
+    };
+    if let Some(password) = given {
+        let there = accounts.user(ADMIN).await?;
+        let hash = there.as_ref().map(|user| user.password_hash.as_str());
+        // Hashing anew would end everybody's sessions at each start.
+        if !passwords.verify(password.as_bytes(), hash).await {
+            accounts.put_user(&user(password).await?).await?;
+        }
+        return Ok(None);
+    }
+    if !accounts.users().await?.is_empty() {
+        return Ok(None);
+    }
+    let password = readable_password()?;
+    // Another process that starts with the same accounts may have been first: then it shows its own.
+    Ok(accounts.add_user(&user(&password).await?).await?.then_some(password))
+}
+
+/// Makes sure that some camera can upload; gives a password that was made.
+pub(crate) async fn camera(
+    given: &Given,
+    configured: &mut Vec<CameraAccount>,
+    accounts: &dyn Accounts,
+    passwords: &Passwords,
+) -> anyhow::Result<Option<String>> {
+    make_camera(given, configured, accounts, passwords).await.context("making the first FTP account")
+}
+
+async fn make_camera(
     given: &Given,
     configured: &mut Vec<CameraAccount>,
     accounts: &dyn Accounts,
@@ -103,6 +100,5 @@ async fn camera(
     let password = readable_password()?;
     let password_hash = passwords.hash(password.as_bytes()).await?;
     let account = FtpAccount { user: CAMERA.to_owned(), password_hash, camera: "*".to_owned() };
-    accounts.put_ftp_account(&account).await?;
-    Ok(Some(password))
+    Ok(accounts.add_ftp_account(&account).await?.then_some(password))
 }

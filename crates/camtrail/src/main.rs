@@ -12,7 +12,9 @@ mod commands;
 mod config;
 mod doors;
 mod first_start;
+mod ftp_accounts;
 mod memory;
+mod people;
 
 use std::process::ExitCode;
 

@@ -67,6 +67,21 @@ impl Accounts for SqliteCatalog {
         self.db.write(move |db| put_user(db, &user).map_err(from_sqlite)).await
     }
 
+    async fn add_user(&self, user: &User) -> Result<bool, AccountsError> {
+        let user = user.clone();
+        self.db
+            .write(move |db| {
+                db.execute(
+                    "INSERT INTO users (name, password_hash, role, disabled) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (name) DO NOTHING",
+                    params![user.name, user.password_hash, user.role.as_str(), user.disabled],
+                )
+                .map(|made| made == 1)
+                .map_err(from_sqlite)
+            })
+            .await
+    }
+
     async fn ftp_accounts(&self) -> Result<Vec<FtpAccount>, AccountsError> {
         self.db
             .read(|db| {
@@ -97,18 +112,41 @@ impl Accounts for SqliteCatalog {
             .await
     }
 
-    async fn begin_session(&self, session: &SessionRow) -> Result<(), AccountsError> {
-        let session = session.clone();
+    async fn add_ftp_account(&self, account: &FtpAccount) -> Result<bool, AccountsError> {
+        let account = account.clone();
+        self.db
+            .write(move |db| {
+                db.execute(
+                    "INSERT INTO ftp_accounts (user, password_hash, camera) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (user) DO NOTHING",
+                    params![account.user, account.password_hash, account.camera],
+                )
+                .map(|made| made == 1)
+                .map_err(from_sqlite)
+            })
+            .await
+    }
+
+    async fn begin_session(&self, session: &SessionRow, password_hash: &str) -> Result<bool, AccountsError> {
+        let (session, password_hash) = (session.clone(), password_hash.to_owned());
         self.db
             .write(move |db| {
                 db.execute("DELETE FROM sessions WHERE expires_at <= ?1", [session.created_at.0])
                     .and_then(|_| {
                         db.execute(
-                            "INSERT INTO sessions (token_sha256, user, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-                            params![session.token_sha256, session.user, session.created_at.0, session.expires_at.0],
+                            "INSERT INTO sessions (token_sha256, user, created_at, expires_at) \
+                             SELECT ?1, name, ?3, ?4 FROM users \
+                             WHERE name = ?2 AND password_hash = ?5 AND NOT disabled",
+                            params![
+                                session.token_sha256,
+                                session.user,
+                                session.created_at.0,
+                                session.expires_at.0,
+                                password_hash
+                            ],
                         )
                     })
-                    .map(|_| ())
+                    .map(|begun| begun == 1)
                     .map_err(from_sqlite)
             })
             .await
@@ -162,47 +200,27 @@ impl Accounts for SqliteCatalog {
 
 #[cfg(test)]
 mod tests {
-    use camtrail_model::ObjectBase;
+    use std::{path::Path, sync::Arc};
+
+    use camtrail_model::{ObjectBase, testing};
 
     use super::*;
 
-    fn admin() -> User {
-        User { name: "admin".to_owned(), password_hash: "h1".to_owned(), role: Role::Admin, disabled: false }
+    fn fresh(dir: &Path, number: &mut u32) -> Arc<SqliteCatalog> {
+        *number += 1;
+        let path = dir.join(format!("{number}.db"));
+        Arc::new(SqliteCatalog::open(&path, &ObjectBase::default()).unwrap())
     }
 
-    #[tokio::test]
-    async fn a_session_ends_with_its_time_its_password_or_its_user() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
-        catalog.put_user(&admin()).await.unwrap();
-        let begin = |token: u8| SessionRow {
-            token_sha256: [token; 32],
-            user: "admin".to_owned(),
-            created_at: Millis(10),
-            expires_at: Millis(100),
-        };
-        let user_of =
-            async |token: u8, now: i64| catalog.session_user(&[token; 32], Millis(now)).await.unwrap();
-        catalog.begin_session(&begin(1)).await.unwrap();
-        assert_eq!(user_of(1, 99).await, Some(admin()));
-        assert_eq!(user_of(1, 100).await, None, "its time is over");
-        assert_eq!(user_of(2, 50).await, None, "another token");
-        catalog.put_user(&User { password_hash: "h2".to_owned(), ..admin() }).await.unwrap();
-        assert_eq!(user_of(1, 50).await, None, "another password");
-        catalog.begin_session(&begin(3)).await.unwrap();
-        catalog.put_user(&User { password_hash: "h2".to_owned(), disabled: true, ..admin() }).await.unwrap();
-        assert_eq!(user_of(3, 50).await, None, "a disabled user");
-        catalog.put_user(&User { password_hash: "h2".to_owned(), ..admin() }).await.unwrap();
-        catalog.begin_session(&begin(4)).await.unwrap();
-        catalog.end_session(&[4; 32]).await.unwrap();
-        assert_eq!(user_of(4, 50).await, None, "signed out");
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keeps_the_accounts_contract() {
+        let (dir, mut number) = (tempfile::tempdir().unwrap(), 0);
+        testing::accounts_contract(|| fresh(dir.path(), &mut number)).await;
     }
 
-    #[tokio::test]
-    async fn a_secret_is_made_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
-        assert_eq!(catalog.secret("media", b"one").await.unwrap(), b"one");
-        assert_eq!(catalog.secret("media", b"two").await.unwrap(), b"one");
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keeps_the_tokens_contract() {
+        let (dir, mut number) = (tempfile::tempdir().unwrap(), 0);
+        testing::tokens_contract(|| fresh(dir.path(), &mut number)).await;
     }
 }

@@ -5,6 +5,7 @@
 //! before the first event. Refuses: decisions, which are the stages'. What each may do in the account is its role's in
 //! `deploy/aws/template.yaml`.
 
+pub mod api;
 pub mod arrival;
 mod logging;
 pub mod scheduled;

@@ -31,6 +31,7 @@ pub struct Invocation {
 #[derive(Default)]
 struct Desk {
     events: VecDeque<Vec<u8>>,
+    handed_over: u64,
     /// When the event under way was handed over.
     given: Option<Instant>,
     /// When the function first asked for an event.
@@ -199,7 +200,7 @@ impl Shared {
     }
 
     /// The next event, when there is one; `None`: it is over.
-    fn next(&self) -> Option<(Vec<u8>, String)> {
+    fn next(&self) -> Option<(Vec<u8>, u64)> {
         let mut desk = self.desk.lock().unwrap();
         desk.ready.get_or_insert_with(Instant::now);
         self.changed.notify_all();
@@ -208,9 +209,9 @@ impl Shared {
                 return None;
             }
             if let Some(event) = desk.events.pop_front() {
-                let now = Instant::now();
-                desk.given = Some(now);
-                return Some((event, format!("{:?}", now).chars().filter(char::is_ascii_digit).collect()));
+                desk.given = Some(Instant::now());
+                desk.handed_over += 1;
+                return Some((event, desk.handed_over));
             }
             desk = self.changed.wait(desk).unwrap();
         }

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::{
     Json,
@@ -91,18 +91,16 @@ pub(crate) async fn sign_in(
         return Err(Problem::bad_request(detail));
     }
     let (parts, now) = (&api.parts, api.parts.clock.now());
-    let throttle_key = (peer.ip(), username.clone());
-    if let Some(wait) = parts.throttle.wait(&throttle_key, now) {
-        return Err(Problem::too_many("wrong sign-ins", wait));
-    }
+    let key = failures_key(&api, peer.ip(), &username);
+    // Counted as wrong until it proves right: passwords tried at the same time must not all be the first.
+    parts.sign_ins.attempt(&key, now).await.map_err(|wait| Problem::too_many("wrong sign-ins", wait))?;
     let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     if !parts.passwords.verify(password.as_bytes(), hash).await {
-        parts.throttle.failed(throttle_key, now);
         tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong user or password"));
+        return Err(wrong());
     }
-    parts.throttle.succeeded(&throttle_key);
+    parts.sign_ins.succeeded(&key).await;
     let user = user.ok_or_else(Problem::unauthorized)?;
     let token = Token::new().map_err(|error| {
         tracing::error!(%error, "a session could not be made");
@@ -114,9 +112,26 @@ pub(crate) async fn sign_in(
         created_at: now,
         expires_at: now.plus(SESSION_S * 1000),
     };
-    parts.accounts.begin_session(&row).await?;
+    if !parts.accounts.begin_session(&row, &user.password_hash).await? {
+        tracing::warn!(%peer, username, "a sign-in was refused: the user was changed meanwhile");
+        return Err(wrong());
+    }
     tracing::info!(%peer, username, "signed in");
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+}
+
+/// What wrong sign-ins are counted by: the user and where they came from. Of fixed length, and telling nothing of a
+/// person: only we can make it. An IPv6 network of 64 bits is one place, since whoever has one address of it has all.
+fn failures_key(api: &Api, peer: IpAddr, username: &str) -> String {
+    let place = match peer.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+    };
+    api.parts.key.sign("sign-in failures", &format!("{place}\0{username}"))
+}
+
+fn wrong() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "wrong user or password")
 }
 
 /// Who is signed in.

@@ -1,46 +1,63 @@
-//! `camtrail user …` and `camtrail camera …`: work beside a running server, on the same database.
+//! `camtrail user …` and `camtrail camera …`: work beside a running server, on the same database or tables.
 
 use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context, bail};
 use camtrail_auth::{Passwords, Token, readable_password};
-use camtrail_catalog::SqliteCatalog;
 use camtrail_gateway::AccountScope;
 use camtrail_model::{
     CameraName,
-    ports::{Accounts, CameraToken, CameraTokens, Catalog, Clock, FtpAccount, Role, SystemClock, User},
+    ports::{
+        ACCOUNT_NAME_MAX_BYTES, Accounts, CameraToken, Clock, FtpAccount, Role, SystemClock, User,
+        is_account_name,
+    },
 };
 
 use crate::{
     app::DataDir,
-    cli::{CameraCommand, ConfigArgs, UserCommand},
+    catalogs::Catalogs,
+    cli::{CameraCommand, ConfigArgs, UsageError, UserCommand},
     config,
 };
 
 /// The shortest password that is taken from a person.
 const PASSWORD_MIN_CHARS: usize = 8;
 
-fn open(args: &ConfigArgs) -> anyhow::Result<SqliteCatalog> {
+async fn open(args: &ConfigArgs) -> anyhow::Result<Catalogs> {
     let settings = config::settings(args)?;
-    let dir = DataDir::new(&settings.data_dir);
-    SqliteCatalog::open(&dir.catalog(), &settings.base)
-        .with_context(|| format!("opening the catalog in data_dir {}", settings.data_dir.display()))
+    Catalogs::open(&DataDir::new(&settings.data_dir), &settings).await
+}
+
+fn named(name: &str) -> Result<(), UsageError> {
+    if is_account_name(name) {
+        return Ok(());
+    }
+    let found = name.len();
+    Err(UsageError(format!(
+        "a name of {found} bytes can't be used: expected 1 to {ACCOUNT_NAME_MAX_BYTES} without control characters"
+    )))
 }
 
 pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Add { name, viewer, config } => {
-            let catalog = open(&config)?;
-            if catalog.user(&name).await?.is_some() {
-                bail!("there is a user {name:?} already: `camtrail user passwd` changes the password");
+            named(&name)?;
+            let accounts = open(&config).await?.accounts;
+            let there =
+                || format!("there is a user {name:?} already: `camtrail user passwd` changes the password");
+            if accounts.user(&name).await?.is_some() {
+                bail!(there());
             }
             let role = if viewer { Role::Viewer } else { Role::Admin };
             let password_hash = ask_password().await?;
-            catalog.put_user(&User { name: name.clone(), password_hash, role, disabled: false }).await?;
+            let user = User { name: name.clone(), password_hash, role, disabled: false };
+            if !accounts.add_user(&user).await? {
+                bail!(there());
+            }
             println!("{name} can sign in as {}.", role.as_str());
         }
         UserCommand::List(config) => {
-            for user in open(&config)?.users().await? {
+            for user in open(&config).await?.accounts.users().await? {
                 println!(
                     "{}\t{}{}",
                     user.name,
@@ -50,23 +67,23 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             }
         }
         UserCommand::Passwd { name, config } => {
-            let catalog = open(&config)?;
-            let user = existing(&catalog, &name).await?;
-            catalog.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
+            let accounts = open(&config).await?.accounts;
+            let user = existing(&*accounts, &name).await?;
+            accounts.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
             println!("{name} has a new password; sessions with the old one have ended.");
         }
         UserCommand::Disable { name, config } => {
-            let catalog = open(&config)?;
-            let user = existing(&catalog, &name).await?;
-            catalog.put_user(&User { disabled: true, ..user }).await?;
+            let accounts = open(&config).await?.accounts;
+            let user = existing(&*accounts, &name).await?;
+            accounts.put_user(&User { disabled: true, ..user }).await?;
             println!("{name} is locked out.");
         }
     }
     Ok(())
 }
 
-async fn existing(catalog: &SqliteCatalog, name: &str) -> anyhow::Result<User> {
-    let user = catalog.user(name).await?;
+async fn existing(accounts: &dyn Accounts, name: &str) -> anyhow::Result<User> {
+    let user = accounts.user(name).await?;
     user.with_context(|| format!("there is no user {name:?}: `camtrail user list` shows all"))
 }
 
@@ -74,14 +91,13 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
     match command {
         CameraCommand::Add { name, config } => {
             let camera = CameraName::parse(&name)?;
-            let catalog = open(&config)?;
-            if catalog.ftp_accounts().await?.iter().any(|account| account.user == name) {
-                bail!("there is an FTP account {name:?} already");
-            }
+            let accounts = open(&config).await?.accounts;
             let password = readable_password()?;
             let password_hash = Passwords::new()?.hash(password.as_bytes()).await?;
             let account = FtpAccount { user: name.clone(), password_hash, camera: camera.to_string() };
-            catalog.put_ftp_account(&account).await?;
+            if !accounts.add_ftp_account(&account).await? {
+                bail!("there is an FTP account {name:?} already");
+            }
             println!("FTP user {name}, password {password}      (shown only this once)");
         }
         CameraCommand::Token { name, config } => {
@@ -92,26 +108,26 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
                 camera: scope.to_text(),
                 created_at: SystemClock.now(),
             };
-            open(&config)?.put_camera_token(&row).await?;
+            open(&config).await?.tokens.put_camera_token(&row).await?;
             println!("Token for {name}: {}      (shown only this once)", token.text());
         }
         CameraCommand::RevokeToken { name, config } => {
-            match open(&config)?.revoke_camera_tokens(&name).await? {
+            match open(&config).await?.tokens.revoke_camera_tokens(&name).await? {
                 0 => bail!("there is no token for {name:?}: `camtrail camera list` shows all"),
                 1 => println!("The token of {name} is worthless now."),
                 count => println!("The {count} tokens of {name} are worthless now."),
             }
         }
         CameraCommand::List(config) => {
-            let catalog = open(&config)?;
-            for camera in catalog.cameras().await? {
+            let catalogs = open(&config).await?;
+            for camera in catalogs.events.cameras().await? {
                 let seen = camera.last_seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 println!("{}\t{} events\tlast seen {seen}", camera.name, camera.events);
             }
-            for account in catalog.ftp_accounts().await? {
+            for account in catalogs.accounts.ftp_accounts().await? {
                 println!("FTP account {}\tfor {}", account.user, account.camera);
             }
-            for token in catalog.camera_tokens().await? {
+            for token in catalogs.tokens.camera_tokens().await? {
                 println!("token for {}\tmade {}", token.camera, token.created_at);
             }
         }

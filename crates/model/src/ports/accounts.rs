@@ -65,7 +65,15 @@ pub struct SessionRow {
     pub expires_at: Millis,
 }
 
-/// The same failures as the catalog's: they share a database in every shape.
+/// The longest name of a user or an FTP account that is made, in bytes.
+pub const ACCOUNT_NAME_MAX_BYTES: usize = 256;
+
+/// Whether a person or a camera may be called so: something, of bounded length, that can be typed and shown.
+pub fn is_account_name(text: &str) -> bool {
+    (1..=ACCOUNT_NAME_MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// The same failures as the catalog's.
 pub type AccountsError = CatalogError;
 
 /// Users, camera accounts and sessions. Every call is durable when Ok.
@@ -77,17 +85,22 @@ pub trait Accounts: Send + Sync {
     async fn users(&self) -> Result<Vec<User>, AccountsError>;
     /// Makes or replaces a user; with `disabled` or another password, their sessions end in the same step.
     async fn put_user(&self, user: &User) -> Result<(), AccountsError>;
+    /// Makes a user; false, and nothing is changed, where there is one of that name.
+    async fn add_user(&self, user: &User) -> Result<bool, AccountsError>;
     /// All FTP accounts made here, by user.
     async fn ftp_accounts(&self) -> Result<Vec<FtpAccount>, AccountsError>;
     /// Makes or replaces an FTP account.
     async fn put_ftp_account(&self, account: &FtpAccount) -> Result<(), AccountsError>;
-    /// Begins a session.
-    async fn begin_session(&self, session: &SessionRow) -> Result<(), AccountsError>;
+    /// Makes an FTP account; false, and nothing is changed, where there is one of that name.
+    async fn add_ftp_account(&self, account: &FtpAccount) -> Result<bool, AccountsError>;
+    /// Begins a session of a user who has just proved the password of `password_hash`. False, and there is none,
+    /// where they have another password by now, or are disabled or gone: checking a password takes a while.
+    async fn begin_session(&self, session: &SessionRow, password_hash: &str) -> Result<bool, AccountsError>;
     /// The user of a session that is neither ended nor expired at `now`, if they aren't disabled.
     async fn session_user(&self, token_sha256: &[u8; 32], now: Millis)
     -> Result<Option<User>, AccountsError>;
     /// Ends a session, at once and everywhere; Ok also where there was none.
     async fn end_session(&self, token_sha256: &[u8; 32]) -> Result<(), AccountsError>;
-    /// A secret of `bytes` random bytes under `name`, made at the first call and the same ever after.
+    /// The secret under `name`: `fresh` at the first call, and the same ever after, for everybody.
     async fn secret(&self, name: &str, fresh: &[u8]) -> Result<Vec<u8>, AccountsError>;
 }

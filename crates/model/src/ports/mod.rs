@@ -8,18 +8,22 @@ mod expiry;
 mod intake;
 mod ledger;
 mod media_tool;
+mod sign_in_failures;
 mod sink;
 mod store;
 mod taken;
 mod tokens;
 
-pub use accounts::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User};
+pub use accounts::{
+    ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, Role, SessionRow, User, is_account_name,
+};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
 pub use expiry::{Expiry, Kept};
 pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
+pub use sign_in_failures::{Failures, SignInFailures};
 pub use sink::{ArrivalError, ArrivalSink};
 pub use store::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
 pub use taken::{TakenFile, TakenFiles};

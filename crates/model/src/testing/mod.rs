@@ -1,10 +1,16 @@
 //! Fakes and contract suites. A suite runs on every implementation of its port, fakes included.
 
+mod accounts_contract;
 mod catalog_contract;
+mod failures_contract;
 mod plain_media;
 mod samples;
 pub mod store_contract;
+mod tokens_contract;
 
+pub use accounts_contract::accounts_contract;
 pub use catalog_contract::catalog_contract;
+pub use failures_contract::failures_contract;
 pub use plain_media::PlainMedia;
 pub use samples::record;
+pub use tokens_contract::tokens_contract;

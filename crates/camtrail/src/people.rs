@@ -1,0 +1,132 @@
+//! The web door: people's accounts, the API, and the wait for both where they stand in tables.
+//!
+//! Promises: cameras don't wait for people. Where the accounts' table can't be reached at the start, everything else
+//! works, the web door answers 503, and opens by itself when the table is there.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tower::ServiceExt as _;
+
+use crate::{
+    app::{BoxStatus, Rooms, until},
+    config::{CatalogSettings, Settings},
+    first_start,
+};
+
+/// How long the start waits for tables.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often they are tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(3);
+/// Downloads under way may go on for so long when the program stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the web door is made of.
+#[derive(Clone)]
+pub(crate) struct People {
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) status: Arc<BoxStatus>,
+    /// The first user's password, where one was given.
+    pub(crate) given: Option<String>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl People {
+    /// Opens the door, now or as soon as it can be; gives a password that was made now.
+    pub(crate) async fn let_in(
+        self,
+        http: TcpListener,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Option<String>> {
+        let stop = self.stop.clone();
+        let is_shared = matches!(self.settings.catalog, CatalogSettings::DynamoDb { .. });
+        let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
+            Ok(opened) => opened,
+            Err(_) => Err(anyhow::anyhow!("no answer within {} seconds", WAIT_MAX.as_secs())),
+        };
+        match opened {
+            Ok((router, shown)) => {
+                tasks.spawn(serve(http, router, stop));
+                Ok(shown)
+            }
+            Err(error) if is_shared => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "people's accounts can't be reached now: nobody can sign in until they can; uploads are taken"
+                );
+                let ready = Arc::new(OnceLock::new());
+                tasks.spawn(serve(http, when(ready.clone()), stop.clone()));
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = self.keep_trying(&ready) => {}
+                        () = until(stop) => {}
+                    }
+                });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open(&self) -> anyhow::Result<(Router, Option<String>)> {
+        let (accounts, passwords) = (&*self.rooms.catalogs.accounts, &self.rooms.passwords);
+        let shown = first_start::admin(self.given.as_deref(), accounts, passwords).await?;
+        let api = self.rooms.api(&self.settings, self.status.clone(), self.stop.clone()).await?;
+        Ok((camtrail_api::router(api), shown))
+    }
+
+    async fn keep_trying(&self, ready: &OnceLock<Router>) {
+        loop {
+            tokio::time::sleep(AGAIN_AFTER).await;
+            match self.open().await {
+                Ok((router, shown)) => {
+                    if let Some(password) = shown {
+                        println!("  Sign in   admin / {password}      (shown only this once)");
+                    }
+                    tracing::info!("people's accounts are there: the web door is open");
+                    let _ = ready.set(router);
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(error = format!("{error:#}"), "people's accounts are still away");
+                }
+            }
+        }
+    }
+}
+
+/// Answers 503 until there is a router.
+fn when(ready: Arc<OnceLock<Router>>) -> Router {
+    Router::new().fallback(async move |request: Request| {
+        if let Some(router) = ready.get() {
+            return router.clone().oneshot(request).await.into_response();
+        }
+        let wait = [(header::RETRY_AFTER, "5"), (header::CACHE_CONTROL, "no-store")];
+        let why = "the accounts can't be reached now: try again\n";
+        (StatusCode::SERVICE_UNAVAILABLE, wait, why).into_response()
+    })
+}
+
+async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(until(stopped.clone()));
+    tokio::select! {
+        outcome = serving.into_future() => {
+            if let Err(error) = outcome {
+                tracing::error!(%error, "the web server stopped");
+            }
+        }
+        () = async { until(stopped).await; tokio::time::sleep(GRACE).await } => {}
+    }
+}
