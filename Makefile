@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench bench-idle bench-cameras kill \
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit lambda bench bench-idle bench-cameras bench-function kill \
         faults fsync-order fuzz clean
 
 help: ## list the commands
@@ -62,6 +62,9 @@ audit: ## licences, advisories and sources of all dependencies (installs cargo-d
 	cargo deny check
 	cd web && npm audit --audit-level=high
 
+lambda: web ## build and pack the three functions of deploy/aws (target/lambda/*.zip)
+	@scripts/build-lambda
+
 bench: setup-test web ## start time, idle memory and the like, as ratios (docs/ref/benchmarks.md)
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-start
@@ -73,6 +76,9 @@ bench-idle: setup-test web ## a thousand cameras logged in and idle: memory, des
 bench-cameras: setup-test web ## 20 cameras on one core and 256 MB: CAMTRAIL_BENCH_MINUTES (5)
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-cameras
+
+bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
+	@scripts/bench-function
 
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
 	cargo build $(CARGO_FLAGS) --workspace --bins
