@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
+use camtrail_arrival::Decisions;
 use camtrail_auth::{Passwords, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore},
+    ports::{Accounts, ArrivalSink, CameraTokens, Catalog, Clock, Intake, ObjectStore},
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -148,6 +149,7 @@ pub struct Api {
 /// What was given, and what the API keeps of its own.
 pub(crate) struct Parts {
     given: ApiParts,
+    pub(crate) decisions: Decisions,
     pub(crate) throttle: Throttle<(IpAddr, String)>,
     /// Wrong tokens of uploads and notifications, by address.
     pub(crate) ingest_throttle: Throttle<IpAddr>,
@@ -175,6 +177,8 @@ pub struct ApiParts {
     pub intake: Arc<dyn Intake>,
     /// Objects.
     pub store: Arc<dyn ObjectStore>,
+    /// Told of what people decided; a no-op where the store's own notification tells.
+    pub sink: Arc<dyn ArrivalSink>,
     /// The cameras' clocks.
     pub zones: Arc<CameraZones>,
     /// Configured cameras.
@@ -200,8 +204,10 @@ pub struct ApiParts {
 impl Api {
     /// From its parts.
     pub fn new(given: ApiParts) -> Self {
+        let (store, sink, clock) = (given.store.clone(), given.sink.clone(), given.clock.clone());
         let parts = Parts {
             given,
+            decisions: Decisions::new(store, sink, clock),
             throttle: Throttle::new(),
             ingest_throttle: Throttle::new(),
             live: Arc::new(Semaphore::new(LIVE_MAX)),

@@ -23,8 +23,8 @@ use crate::{
 pub struct Decision {
     /// Exempt from retention, or not any more.
     pub protected: Option<bool>,
-    /// A note as typed; `Some(None)` takes it away.
-    pub note: Option<Option<String>>,
+    /// A note as typed; an empty one takes it away.
+    pub note: Option<String>,
 }
 
 /// Why it wasn't decided, or not to the end: then it may be repeated.
@@ -69,8 +69,7 @@ impl Decisions {
         by: &str,
     ) -> Result<CatalogRecord, DecideError> {
         let key = &record.object_key;
-        let note = decision.note.as_ref().map(|note| note.as_deref().map_or(Ok(None), EventState::note));
-        let note = note.transpose()?;
+        let note = decision.note.as_deref().map(EventState::note).transpose()?;
         let _one_at_a_time = self.one_at_a_time.lock().await;
         let before = statements::decided(&*self.store, key).await?;
         let (protected, kept_note) = match &before {

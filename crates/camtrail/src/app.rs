@@ -312,6 +312,7 @@ impl Rooms {
             tokens: Arc::new(self.catalogs.local.clone()),
             intake: Arc::new(self.intake()),
             store: self.store.clone(),
+            sink: self.arrivals(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
             passwords: self.passwords.clone(),

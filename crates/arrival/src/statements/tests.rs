@@ -379,7 +379,7 @@ async fn the_store_knows_first_and_nothing_expires_that_was_promised() {
         "{told:?}"
     );
     // Each by itself; what isn't said stays.
-    let note = |note: &str| Decision { protected: None, note: Some(Some(note.to_owned())) };
+    let note = |note: &str| Decision { protected: None, note: Some(note.to_owned()) };
     let decided = decisions.decide(&decided, &note(" the fox "), "otto").await.unwrap();
     assert_eq!((decided.protected, decided.note.as_deref()), (true, Some("the fox")));
     assert!(bench.store.told().contains(&"keep state.json".to_owned()), "it was put again");
@@ -393,7 +393,7 @@ async fn the_store_knows_first_and_nothing_expires_that_was_promised() {
     assert_eq!((statement.by.as_str(), statement.note.as_deref()), ("otto", Some("the fox")));
     // What is protected stays; else everything goes.
     assert!(matches!(decisions.delete(&decided, "anna").await, Err(DecideError::Protected)));
-    let free = Decision { protected: Some(false), note: Some(None) };
+    let free = Decision { protected: Some(false), note: Some(String::new()) };
     let decided = decisions.decide(&decided, &free, "anna").await.unwrap();
     assert_eq!((decided.protected, &decided.note), (false, &None));
     assert_eq!(bench.events().await, std::slice::from_ref(&decided));
@@ -420,7 +420,7 @@ async fn what_is_not_safe_is_not_called_so() {
     let refused = bench.decisions().decide(&clip, &protect, "anna").await;
     assert!(matches!(refused, Err(DecideError::Store(StoreError::Refused(_)))), "{refused:?}");
     assert!(!bench.events().await[0].protected);
-    let long = Decision { protected: None, note: Some(Some("x".repeat(2_001))) };
+    let long = Decision { protected: None, note: Some("x".repeat(2_001)) };
     let refused = bench.decisions().decide(&clip, &long, "anna").await.unwrap_err().to_string();
     assert_eq!(refused, "the note has 2001 characters, expected at most 2000");
 }
@@ -438,7 +438,7 @@ async fn without_rights_to_the_catalog_the_notification_does_it() {
     let decided = decisions.decide(&clip, &protect, "anna").await.unwrap();
     assert!(decided.protected && !bench.events().await[0].protected);
     // A second decision before the first is shown builds on it.
-    let note = Decision { protected: None, note: Some(Some("the fox".to_owned())) };
+    let note = Decision { protected: None, note: Some("the fox".to_owned()) };
     let decided = decisions.decide(&clip, &note, "anna").await.unwrap();
     bench.arrivals.decide(&clip.object_key).await.unwrap();
     assert_eq!(bench.events().await, std::slice::from_ref(&decided));
