@@ -160,8 +160,12 @@ impl Arrivals {
     pub async fn decide(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
         let decided = self.decided(key).await?;
         let (did, state) = self.show(key, decided).await?;
-        let did = if state.is_none() { Did::Absent } else { did_of(did) };
-        Ok(Reconciled { state, ..Reconciled::nothing(did) })
+        match did {
+            // Told of before its object was, or of a row that isn't ours yet (the article's): a look makes it right.
+            Attached::NoRecord => self.reconcile(key).await,
+            _ if state.is_none() => Ok(Reconciled::nothing(Did::Absent)),
+            did => Ok(Reconciled { state, ..Reconciled::nothing(did_of(did)) }),
+        }
     }
 
     /// The record as the store alone gives it, with what stands beside the object; `None`: there is no such object.

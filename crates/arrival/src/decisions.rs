@@ -33,6 +33,9 @@ pub enum DecideError {
     /// That can't be a note.
     #[error(transparent)]
     Note(#[from] StateError),
+    /// The object went meanwhile: there is nothing to decide about.
+    #[error("the event is gone: its object isn't in the store any more")]
+    Gone,
     /// What is protected isn't deleted.
     #[error("the event is protected: take the protection away first")]
     Protected,
@@ -71,6 +74,7 @@ impl Decisions {
         let key = &record.object_key;
         let note = decision.note.as_deref().map(EventState::note).transpose()?;
         let _one_at_a_time = self.one_at_a_time.lock().await;
+        self.must_be_there(key).await?;
         let before = statements::decided(&*self.store, key).await?;
         let (protected, kept_note) = match &before {
             Decided::This(state) => (state.protected, state.note.clone()),
@@ -101,6 +105,13 @@ impl Decisions {
         // Also where it was written before: an earlier call may have ended there.
         if state.protected {
             let_expire(&*self.store, key, false).await?;
+            // It may have expired while it was told to stay: then nobody is told that it is safe.
+            let is_there = self.must_be_there(key).await;
+            if matches!(is_there, Err(DecideError::Gone)) {
+                // It would stay for ever beside nothing; where it may not be deleted, it does.
+                let _ = self.store.delete(DerivedKey::new(key, DerivedFiles::State).as_str()).await;
+            }
+            is_there?;
             self.sink.state_changed(key).await?;
         } else {
             self.sink.state_changed(key).await?;
@@ -111,6 +122,10 @@ impl Decisions {
         let (protected, has_note) = (state.protected, state.note.is_some());
         tracing::info!(%key, by, protected, has_note, "decided about an event");
         Ok(decided)
+    }
+
+    async fn must_be_there(&self, key: &ObjectKey) -> Result<(), DecideError> {
+        self.store.head(key.as_str()).await?.map(drop).ok_or(DecideError::Gone)
     }
 
     async fn write(&self, key: &ObjectKey, state: &EventState) -> Result<(), DecideError> {

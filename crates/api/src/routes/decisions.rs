@@ -72,6 +72,7 @@ impl From<DecideError> for Problem {
     fn from(error: DecideError) -> Self {
         match error {
             DecideError::Note(error) => Self::bad_request(format!("note: {error}")),
+            DecideError::Gone => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             DecideError::Protected => Self::new(StatusCode::CONFLICT, error.to_string()),
             DecideError::Store(StoreError::Refused(why)) => {
                 tracing::error!(why, "the store refused what a person decided");

@@ -280,6 +280,9 @@ async fn a_record_shows_what_was_decided_from_its_first_moment() {
     bench.put_json(key, DerivedFiles::State, &state(true, "the fox")).await;
     assert_eq!(bench.arrivals.decide(key).await.unwrap().did, Did::Absent, "a decision makes no event");
     bench.put(&clip).await;
+    // Whichever of the two is told of first.
+    assert_eq!(bench.arrivals.decide(key).await.unwrap().did, Did::Recorded);
+    bench.catalog.remove(key).await.unwrap();
     assert_eq!(bench.did(&clip).await, Did::Recorded);
     let shown = async || {
         let event = bench.events().await.remove(0);
@@ -399,6 +402,8 @@ async fn the_store_knows_first_and_nothing_expires_that_was_promised() {
     assert_eq!(bench.events().await, std::slice::from_ref(&decided));
     assert!(bench.store.told().contains(&"expire x.mp4".to_owned()));
     decisions.delete(&decided, "anna").await.unwrap();
+    let gone = decisions.decide(&decided, &protect, "anna").await;
+    assert!(matches!(gone, Err(DecideError::Gone)), "{gone:?}");
     decisions.delete(&decided, "anna").await.unwrap();
     assert_eq!(bench.events().await, []);
     assert_eq!(bench.store.list("derived", None).await.unwrap().keys, [""; 0]);
