@@ -109,7 +109,7 @@ fn every_form_comes_by_the_webhook() {
     assert_eq!(web.events("").len(), 5);
 }
 
-fn bucket_env(endpoint: &str) -> Vec<(&'static str, &str)> {
+pub(crate) fn bucket_env(endpoint: &str) -> Vec<(&'static str, &str)> {
     vec![
         ("CAMTRAIL__S3_INFO__BUCKET_NAME", "security-alarms"),
         ("CAMTRAIL__S3_INFO__ENDPOINT", endpoint),

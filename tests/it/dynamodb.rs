@@ -86,6 +86,15 @@ fn the_box_lists_from_tables() {
         .envs(env.iter().copied()));
     let line: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
     assert!(told.status.success() && line["outcome"] == "already", "{line:#}");
+    // What a person decides stands in both views, and in the store.
+    let path = format!("/api/v1/events/{}", text(clip, "id"));
+    let body = serde_json::json!({ "protected": true, "note": "the fox" });
+    let decided = web.request("PATCH", &path, &[], Some(&body));
+    assert_eq!(decided.status, 200, "{}", decided.text());
+    for query in ["kind=record", "kind=record&camera=backyard"] {
+        let listed = &web.events(query)[0];
+        assert!(listed["protected"] == true && listed["note"] == "the fox", "{query}: {listed:#}");
+    }
     instance.restart();
     let again = instance.person().events("");
     let ids = |events: &[serde_json::Value]| {

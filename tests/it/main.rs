@@ -32,6 +32,7 @@ mod same_name;
 mod samples;
 mod session;
 mod startup;
+mod statements;
 mod store_faults;
 mod support;
 mod watch;

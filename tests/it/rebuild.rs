@@ -20,14 +20,14 @@ fn command(instance: &Instance, arguments: &[&str]) -> Command {
     command
 }
 
-fn rebuild(instance: &Instance, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn rebuild(instance: &Instance, arguments: &[&str]) -> (i32, String) {
     let output = run(&mut command(instance, arguments));
     let said = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
 }
 
 /// What a dry run says of the catalog: how many, and the digest over all records.
-fn catalog(instance: &Instance) -> String {
+pub(crate) fn catalog(instance: &Instance) -> String {
     let (code, said) = rebuild(instance, &["--dry-run"]);
     assert_eq!(code, 0, "{said}");
     let line = said.lines().find_map(|line| line.strip_prefix("catalog: "));
@@ -56,7 +56,7 @@ fn put(instance: &Instance, number: usize) -> String {
     key
 }
 
-fn forget_catalog(instance: &Instance) {
+pub(crate) fn forget_catalog(instance: &Instance) {
     for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
         let _ = fs::remove_file(instance.data_dir().join(name));
     }

@@ -59,7 +59,7 @@ fn documented() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
         .routes(routes!(routes::events::list))
-        .routes(routes!(routes::events::one))
+        .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
         .routes(routes!(routes::media::media))
         .routes(routes!(routes::cameras::list))
         .routes(routes!(routes::live::live))

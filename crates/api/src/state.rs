@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
+use camtrail_arrival::Decisions;
 use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore, SignInFailures},
+    ports::{Accounts, ArrivalSink, CameraTokens, Catalog, Clock, Intake, ObjectStore, SignInFailures},
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -161,6 +162,7 @@ pub struct Api {
 /// What was given, and what the API keeps of its own.
 pub(crate) struct Parts {
     given: ApiParts,
+    pub(crate) decisions: Decisions,
     /// Wrong sign-ins, by user from an address.
     pub(crate) sign_ins: SignIns,
     /// Wrong tokens of uploads and notifications, by address. In this process only: a token can't be guessed, this
@@ -192,6 +194,8 @@ pub struct ApiParts {
     pub intake: Option<Arc<dyn Intake>>,
     /// Objects.
     pub store: Arc<dyn ObjectStore>,
+    /// Told of what people decided; a no-op where the store's own notification tells.
+    pub sink: Arc<dyn ArrivalSink>,
     /// The cameras' clocks.
     pub zones: Arc<CameraZones>,
     /// Configured cameras.
@@ -217,9 +221,11 @@ pub struct ApiParts {
 impl Api {
     /// From its parts.
     pub fn new(given: ApiParts) -> Self {
+        let (store, sink, clock) = (given.store.clone(), given.sink.clone(), given.clock.clone());
         let parts = Parts {
             sign_ins: SignIns::new(given.sign_in_failures.clone()),
             given,
+            decisions: Decisions::new(store, sink, clock),
             ingest_throttle: Throttle::new(),
             live: Arc::new(Semaphore::new(LIVE_MAX)),
             ingests: Arc::new(Semaphore::new(INGESTS_MAX)),

@@ -9,6 +9,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
     response::Response,
 };
+use camtrail_arrival::Arrivals;
 use camtrail_auth::{MemoryFailures, Passwords, SigningKey, hash_password};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_gateway::SpoolIntake;
@@ -57,6 +58,7 @@ struct Bench {
     _dir: tempfile::TempDir,
     router: Router,
     catalog: SqliteCatalog,
+    store: Arc<LocalStore>,
     spool: Spool,
     _stop: tokio::sync::watch::Sender<bool>,
 }
@@ -78,6 +80,8 @@ impl Bench {
         let password_hash = hash_password(b"right").unwrap();
         let user = User { name: "anna".to_owned(), password_hash, role: Role::Viewer, disabled: false };
         catalog.put_user(&user).await.unwrap();
+        let admin = User { name: "otto".to_owned(), role: Role::Admin, ..user };
+        catalog.put_user(&admin).await.unwrap();
         let file = dir.path().join("file");
         std::fs::write(&file, b"0123456789").unwrap();
         for n in 0..7 {
@@ -85,6 +89,8 @@ impl Bench {
             store.put_file(clip.object_key.as_str(), &file, None, PutWhen::Absent).await.unwrap();
             catalog.record(&clip).await.unwrap();
         }
+        let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
+        let arrivals = Arrivals::new(store.clone(), Arc::new(catalog.clone()), zones.clone());
         let config = SpoolConfig { max_bytes: SPOOL_BYTES };
         let (spool, _) = Spool::open(&dir.path().join("spool"), config).unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
@@ -94,8 +100,9 @@ impl Bench {
             sign_in_failures: Arc::new(MemoryFailures::default()),
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
-            store,
-            zones: Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new())),
+            store: store.clone(),
+            sink: Arc::new(arrivals),
+            zones,
             cameras: HashMap::new(),
             passwords: Arc::new(Passwords::new().unwrap()),
             clock: Arc::new(SystemClock),
@@ -107,7 +114,7 @@ impl Bench {
             stop: stopped,
         };
         change(&mut parts);
-        Self { _dir: dir, router: router(Api::new(parts)), catalog, spool, _stop: stop }
+        Self { _dir: dir, router: router(Api::new(parts)), catalog, store, spool, _stop: stop }
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -126,7 +133,11 @@ impl Bench {
     }
 
     async fn sign_in(&self, password: &str) -> Response {
-        self.sign_in_from("127.0.0.1:9", "anna", password).await
+        self.sign_in_as("anna", password).await
+    }
+
+    async fn sign_in_as(&self, username: &str, password: &str) -> Response {
+        self.sign_in_from("127.0.0.1:9", username, password).await
     }
 
     async fn sign_in_from(&self, peer: &str, username: &str, password: &str) -> Response {
@@ -136,7 +147,11 @@ impl Bench {
     }
 
     async fn cookie(&self) -> String {
-        let response = self.sign_in("right").await;
+        self.cookie_of("anna").await
+    }
+
+    async fn cookie_of(&self, username: &str) -> String {
+        let response = self.sign_in_as(username, "right").await;
         assert_eq!(response.status(), StatusCode::OK);
         let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
@@ -330,6 +345,91 @@ async fn a_base_path_holds_everything() {
     );
     assert_eq!(bench.get("/cams/api/v1/nope", "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(bench.get("/cams/assets/missing.js", "").await.0, StatusCode::NOT_FOUND);
+}
+
+async fn decide(bench: &Bench, cookie: &str, id: &str, body: &str) -> (StatusCode, Value) {
+    let request = Request::patch(format!("/api/v1/events/{id}"))
+        .header(header::COOKIE, cookie)
+        .header(header::CONTENT_TYPE, "application/json");
+    read(bench.send(request.body(Body::from(body.to_owned())).unwrap()).await).await
+}
+
+async fn delete(bench: &Bench, cookie: &str, id: &str) -> StatusCode {
+    let request = Request::delete(format!("/api/v1/events/{id}")).header(header::COOKIE, cookie);
+    bench.send(request.body(Body::empty()).unwrap()).await.status()
+}
+
+#[tokio::test]
+async fn an_admin_protects_notes_and_deletes_and_a_viewer_only_looks() {
+    let bench = Bench::new("").await;
+    let (viewer, admin) = (bench.cookie().await, bench.cookie_of("otto").await);
+    let (_, page) = bench.get("/api/v1/events?limit=1", &viewer).await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let both = r#"{"protected": true, "note": " the fox "}"#;
+    assert_eq!(decide(&bench, "", id, both).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(decide(&bench, &viewer, id, both).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(delete(&bench, &viewer, id).await, StatusCode::FORBIDDEN);
+    assert_eq!(decide(&bench, &admin, "nothing", both).await.0, StatusCode::NOT_FOUND);
+    let shown = async || {
+        let (_, event) = bench.get(&format!("/api/v1/events/{id}"), &viewer).await;
+        (event["protected"].clone(), event["note"].clone())
+    };
+    let start = bench.catalog.latest_change().await.unwrap();
+    let (status, event) = decide(&bench, &admin, id, both).await;
+    assert_eq!(
+        (status, &event["protected"], &event["note"]),
+        (StatusCode::OK, &json!(true), &json!("the fox"))
+    );
+    assert_eq!(shown().await, (json!(true), json!("the fox")));
+    assert_eq!(bench.catalog.changes(start, 10).await.unwrap().items.len(), 1, "live streams are told");
+    let key = event["object_key"].as_str().unwrap().to_owned();
+    let state = bench.store.get_bytes(&format!("derived/{key}/state.json"), 1 << 16).await.unwrap().unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    assert_eq!(
+        (&state["version"], &state["by"], &state["protected"]),
+        (&json!(1), &json!("otto"), &json!(true))
+    );
+    // What isn't named stays.
+    assert_eq!(decide(&bench, &admin, id, r#"{"note": null}"#).await.0, StatusCode::OK);
+    assert_eq!(shown().await, (json!(true), json!(null)));
+    assert_eq!(decide(&bench, &admin, id, "{}").await.0, StatusCode::OK);
+    assert_eq!(delete(&bench, &admin, id).await, StatusCode::CONFLICT);
+    assert_eq!(decide(&bench, &admin, id, r#"{"protected": false}"#).await.0, StatusCode::OK);
+    assert_eq!(delete(&bench, &admin, id).await, StatusCode::NO_CONTENT);
+    assert_eq!(delete(&bench, &admin, id).await, StatusCode::NOT_FOUND);
+    assert_eq!(decide(&bench, &admin, id, "{}").await.0, StatusCode::NOT_FOUND);
+    for left in [key.clone(), format!("derived/{key}/state.json")] {
+        assert_eq!(bench.store.head(&left).await.unwrap(), None, "{left}");
+    }
+    let (_, page) = bench.get("/api/v1/events", &viewer).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_wrong_decision_is_told_in_words() {
+    let bench = Bench::new("").await;
+    let admin = bench.cookie_of("otto").await;
+    let (_, page) = bench.get("/api/v1/events?limit=1", &admin).await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let long = format!(r#"{{"note": "{}"}}"#, "x".repeat(2_001));
+    for (body, want) in [
+        ("", "EOF while parsing"),
+        ("[true]", "expected a map"),
+        (r#"{"protected": "yes"}"#, "protected: found \"yes\", expected true or false"),
+        (r#"{"protected": null}"#, "protected: found null, expected true or false"),
+        (r#"{"note": 7}"#, "note: found 7, expected a text or null"),
+        (r#"{"note": "a\nb"}"#, "U+000A as its character 2"),
+        (&long, "note: the note has 2001 characters, expected at most 2000"),
+        (r#"{"viewed": true}"#, "found the unknown field \"viewed\", expected protected or note"),
+    ] {
+        let (status, problem) = decide(&bench, &admin, id, body).await;
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(status == StatusCode::BAD_REQUEST && detail.contains(want), "{body}: {status} {problem}");
+    }
+    let plain = Request::patch(format!("/api/v1/events/{id}")).header(header::COOKIE, &admin);
+    let (status, problem) = read(bench.send(plain.body(Body::from("{}")).unwrap()).await).await;
+    assert!(status == StatusCode::BAD_REQUEST, "{problem}");
+    assert_eq!(bench.store.list("derived", None).await.unwrap().keys, [""; 0], "nothing was decided");
 }
 
 async fn put_with(bench: &Bench, path: &str, headers: &[(&str, &str)], body: Body) -> (StatusCode, Value) {

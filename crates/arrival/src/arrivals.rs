@@ -1,21 +1,26 @@
 //! The step itself: look at one object, and make the catalog say what the store says.
 //!
 //! Whoever calls, and in whatever order: each call looks (HEAD, never a download), writes, and looks again after a
-//! write, because another call may have looked earlier and written later. Refuses: to make an event of a derived
-//! object, or to replace what the store doesn't hold.
+//! write, because another call may have looked earlier and written later. What a person decided about an object shows in
+//! its record from the first moment, so that nothing expires meanwhile. Refuses: to make an event of a derived object, or
+//! of a cut one that gave way; to replace what the store doesn't hold.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraZones, CatalogRecord, DerivedFiles, DerivedKey, MediaManifest, ObjectKey, ObjectMetadata, names,
+    CameraZones, CatalogRecord, DerivedFiles, DerivedKey, EventState, MediaManifest, ObjectKey,
+    ObjectMetadata, names,
     ports::{
         ArrivalError, ArrivalSink, Attached, Catalog, CatalogError, ObjectStore, Recorded, StoreError,
         StoredObject,
     },
 };
 
-use crate::ShownEvent;
+use crate::{
+    ShownEvent, expiry,
+    statements::{self, Decided},
+};
 
 /// Looks at one object after the first: each is one more writer that came between.
 const LOOKS_MAX: usize = 4;
@@ -33,7 +38,7 @@ pub enum Did {
     Removed,
     /// Nothing: neither object nor event is there.
     Absent,
-    /// The event shows now what was derived of it.
+    /// The event shows now what stands beside its object: what was derived of it, what a person decided.
     Completed,
 }
 
@@ -53,11 +58,35 @@ pub struct Reconciled {
     pub size: Option<u64>,
     /// The event as the store gives it, where there is one.
     pub record: Option<Box<CatalogRecord>>,
+    /// What a person decided about it, where that stands in the store.
+    pub state: Option<EventState>,
 }
 
 impl Reconciled {
     fn nothing(did: Did) -> Self {
-        Self { did, size: None, record: None }
+        Self { did, size: None, record: None, state: None }
+    }
+}
+
+/// What a rebuild would make of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// The record, as the store alone gives it.
+    pub record: CatalogRecord,
+    /// Whether what a person decided stands in the store; else a rebuild keeps what the catalog knows of that.
+    pub decided: bool,
+}
+
+impl Expected {
+    /// The record that a rebuild leaves, where the catalog has `known`.
+    #[must_use]
+    pub fn beside(self, known: Option<&CatalogRecord>) -> CatalogRecord {
+        match known {
+            Some(known) if !self.decided => {
+                CatalogRecord { protected: known.protected, note: known.note.clone(), ..self.record }
+            }
+            _ => self.record,
+        }
     }
 }
 
@@ -102,15 +131,15 @@ impl Arrivals {
         for again in [true, false] {
             let Some(record) = told.record.as_deref().filter(|_| !told.did.wrote()) else { return Ok(told) };
             let known = self.catalog.event(&record.id()).await.map_err(from_catalog)?;
-            if known.as_ref().is_some_and(|known| ShownEvent::from(known) == ShownEvent::from(record)) {
+            let expected = Expected { record: record.clone(), decided: told.state.is_some() };
+            let right = expected.beside(known.as_ref());
+            if known.is_some_and(|known| ShownEvent::from(&known) == ShownEvent::from(&right)) {
                 return Ok(told);
             }
             if again {
                 told = self.reconcile(key).await?;
                 continue;
             }
-            let (protected, note) = known.map_or((false, None), |known| (known.protected, known.note));
-            let right = CatalogRecord { protected, note, ..record.clone() };
             self.catalog.remove(key).await.map_err(from_catalog)?;
             self.catalog.record(&right).await.map_err(from_catalog)?;
         }
@@ -121,15 +150,26 @@ impl Arrivals {
     /// Completes the record of a capture by its manifest, and tells what that took.
     pub async fn complete(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
         let Some((did, _)) = self.attach(key).await? else { return Ok(Reconciled::nothing(Did::Absent)) };
-        Ok(Reconciled::nothing(match did {
-            Attached::Updated => Did::Completed,
-            Attached::Unchanged => Did::Already,
-            Attached::NoRecord => Did::Absent,
-        }))
+        if did == Attached::Updated && self.decided(key).await?.keeps() {
+            self.keep(key).await?;
+        }
+        Ok(Reconciled::nothing(did_of(did)))
     }
 
-    /// The record as the store alone gives it, manifest included; `None`: there is no such object.
-    pub async fn expected(&self, key: &ObjectKey) -> Result<Option<CatalogRecord>, ArrivalError> {
+    /// Makes the record of a capture show what a person decided about it, and tells what that took.
+    pub async fn decide(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
+        let decided = self.decided(key).await?;
+        let (did, state) = self.show(key, decided).await?;
+        match did {
+            // Told of before its object was, or of a row that isn't ours yet (the article's): a look makes it right.
+            Attached::NoRecord => self.reconcile(key).await,
+            _ if state.is_none() => Ok(Reconciled::nothing(Did::Absent)),
+            did => Ok(Reconciled { state, ..Reconciled::nothing(did_of(did)) }),
+        }
+    }
+
+    /// The record as the store alone gives it, with what stands beside the object; `None`: there is no such object.
+    pub async fn expected(&self, key: &ObjectKey) -> Result<Option<Expected>, ArrivalError> {
         let Some(object) = self.look(key).await? else { return Ok(None) };
         let mut record = self.read(key, &object)?;
         if let Some(manifest) = self.manifest(key).await?
@@ -137,11 +177,62 @@ impl Arrivals {
         {
             (record.poster, record.playable_copy) = (manifest.poster, manifest.playable);
         }
-        Ok(Some(record))
+        let decided = self.decided(key).await?;
+        apply(&mut record, &decided);
+        Ok(Some(Expected { record, decided: decided.state().is_some() }))
     }
 
+    /// What is there. A cut upload that gave way is not, even where nobody may delete it.
     async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, ArrivalError> {
-        self.store.head(key.as_str()).await.map_err(from_store)
+        let Some(object) = self.store.head(key.as_str()).await.map_err(from_store)? else { return Ok(None) };
+        let is_superseded = statements::is_superseded(&*self.store, key, &object).await;
+        Ok((!is_superseded.map_err(from_store)?).then_some(object))
+    }
+
+    async fn decided(&self, key: &ObjectKey) -> Result<Decided, ArrivalError> {
+        statements::decided(&*self.store, key).await.map_err(from_store)
+    }
+
+    /// Makes the record show `decided`, and then whatever was decided meanwhile.
+    async fn show(
+        &self,
+        key: &ObjectKey,
+        mut decided: Decided,
+    ) -> Result<(Attached, Option<EventState>), ArrivalError> {
+        let mut did = Attached::Unchanged;
+        for _ in 0..=LOOKS_MAX {
+            let state = match decided {
+                Decided::Nothing => return Ok((did, None)),
+                Decided::Unreadable(why) => return Err(ArrivalError::Permanent(why)),
+                Decided::This(state) => state,
+            };
+            match self.catalog.set_state(key, &state).await.map_err(from_catalog)? {
+                Attached::NoRecord => return Ok((Attached::NoRecord, Some(state))),
+                Attached::Unchanged => return Ok((did, Some(state))),
+                Attached::Updated => {
+                    let (protected, has_note) = (state.protected, state.note.is_some());
+                    tracing::info!(%key, protected, has_note, by = state.by, "event shows what was decided");
+                    did = Attached::Updated;
+                }
+            }
+            // Between our look and our write another may have looked later and written earlier.
+            decided = self.decided(key).await?;
+        }
+        Err(ArrivalError::Retry(format!("{key}: it is decided about again and again while it is looked at")))
+    }
+
+    /// What was put again, or beside it later, would expire, though somebody protected it.
+    async fn keep(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
+        match expiry::let_expire(&*self.store, key, false).await {
+            Err(StoreError::Refused(why)) => {
+                tracing::warn!(
+                    %key, why,
+                    "a protected event has new files, and they may not be exempted from expiry from here: protect it again"
+                );
+                Ok(())
+            }
+            outcome => outcome.map_err(from_store),
+        }
     }
 
     /// One write, by one look.
@@ -157,6 +248,8 @@ impl Arrivals {
             return Ok(Reconciled::nothing(Did::Removed));
         };
         let mut record = self.read(key, object)?;
+        let mut decided = self.decided(key).await?;
+        apply(&mut record, &decided);
         let outcome = self.catalog.record(&record).await.map_err(from_catalog)?;
         // A manifest that came before its record found none to complete.
         let attached = self.attach(key).await?;
@@ -166,13 +259,24 @@ impl Arrivals {
         {
             (record.poster, record.playable_copy) = (manifest.poster, manifest.playable);
         }
+        if (completed || outcome != Recorded::AlreadyPresent) && decided.keeps() {
+            self.keep(key).await?;
+        }
+        if outcome != Recorded::AlreadyPresent {
+            // What was decided before there was a record found none to show it; what the record says may be older.
+            decided = self.decided(key).await?;
+        }
+        let (shown, state) = self.show(key, decided).await?;
+        if let Some(state) = &state {
+            (record.protected, record.note) = (state.protected, state.note.clone());
+        }
         let did = match outcome {
             Recorded::Inserted => Did::Recorded,
             Recorded::Replaced => Did::Replaced,
-            Recorded::AlreadyPresent if completed => Did::Completed,
+            Recorded::AlreadyPresent if completed || shown == Attached::Updated => Did::Completed,
             Recorded::AlreadyPresent => Did::Already,
         };
-        Ok(Reconciled { did, size: Some(object.size), record: Some(Box::new(record)) })
+        Ok(Reconciled { did, size: Some(object.size), record: Some(Box::new(record)), state })
     }
 
     /// What the object says of itself.
@@ -241,6 +345,20 @@ impl Arrivals {
     }
 }
 
+fn did_of(attached: Attached) -> Did {
+    match attached {
+        Attached::Updated => Did::Completed,
+        Attached::Unchanged => Did::Already,
+        Attached::NoRecord => Did::Absent,
+    }
+}
+
+/// The record from its first moment as it was decided: a sweep may come at any time.
+fn apply(record: &mut CatalogRecord, decided: &Decided) {
+    record.protected = decided.keeps();
+    record.note = decided.state().and_then(|state| state.note.clone());
+}
+
 fn from_store(error: StoreError) -> ArrivalError {
     match error {
         StoreError::Refused(_) => ArrivalError::Permanent(error.to_string()),
@@ -272,6 +390,10 @@ impl ArrivalSink for Arrivals {
 
     async fn media_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
         self.complete(key).await.map(drop)
+    }
+
+    async fn state_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
+        self.decide(key).await.map(drop)
     }
 }
 

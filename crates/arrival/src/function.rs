@@ -32,7 +32,7 @@ pub enum Outcome {
     Removed,
     /// Neither object nor event is there.
     Absent,
-    /// The event shows now what was derived of it.
+    /// The event shows now what stands beside its object: what was derived of it, what a person decided.
     Completed,
     /// It is not about a capture of ours; the reason says why.
     Skipped,
@@ -278,7 +278,29 @@ impl Function {
                 }
                 outcome => told(event, outcome),
             },
+            KeyVerdict::State(key) => match self.arrivals.decide(&key).await {
+                Ok(seen) if seen.did == Did::Absent => {
+                    let why = "there is no such event, or nothing was decided: the event's own notification looks again";
+                    (Outcome::Absent, Some(why.to_owned()), Some(seen))
+                }
+                outcome => beside(outcome),
+            },
+            KeyVerdict::Superseded(key) => match self.arrivals.reconcile(&key).await {
+                Ok(seen) if seen.did == Did::Absent => {
+                    let why = "the cut upload gave way: it is no event";
+                    (Outcome::Absent, Some(why.to_owned()), Some(seen))
+                }
+                outcome => beside(outcome),
+            },
         }
+    }
+}
+
+/// Of a statement: what its notification claims of a size isn't the capture's.
+fn beside(outcome: Result<Reconciled, ArrivalError>) -> Result3 {
+    match outcome {
+        Ok(seen) => (seen.did.into(), None, Some(seen)),
+        Err(error) => (Outcome::Failed, Some(error.to_string()), None),
     }
 }
 

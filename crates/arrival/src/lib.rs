@@ -1,12 +1,16 @@
 //! "An object arrived": look at it, and make the catalog say what the store says.
 //!
 //! Notifications come late, twice, and in any order; so each is only a hint to look. There: record. Gone: forget.
-//! Promises: any number of calls in any order end in the state of the store. Why so: docs/design/arrival.md.
+//! Promises: any number of calls in any order end in the state of the store. What people decide about an event is written
+//! there first, by [`Decisions`]. Why so: docs/design/arrival.md.
 
 mod arrivals;
+mod decisions;
+mod expiry;
 mod function;
 pub mod notification;
 mod shown;
+mod statements;
 
 use async_trait::async_trait;
 use camtrail_model::{
@@ -14,7 +18,8 @@ use camtrail_model::{
     ports::{ArrivalError, ArrivalSink},
 };
 
-pub use arrivals::{Arrivals, Did, Reconciled};
+pub use arrivals::{Arrivals, Did, Expected, Reconciled};
+pub use decisions::{DecideError, Decision, Decisions};
 pub use function::{BatchItemFailure, BatchResponse, Done, Function, Outcome, Report, Totals};
 pub use notification::{Notification, NotificationError};
 pub use shown::ShownEvent;
@@ -30,6 +35,10 @@ impl ArrivalSink for ByNotification {
     }
 
     async fn media_changed(&self, _: &ObjectKey) -> Result<(), ArrivalError> {
+        Ok(())
+    }
+
+    async fn state_changed(&self, _: &ObjectKey) -> Result<(), ArrivalError> {
         Ok(())
     }
 }

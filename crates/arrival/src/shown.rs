@@ -1,6 +1,6 @@
 //! A record as one JSON object: what `camtrail invoke` prints, and what two catalogs are compared by.
 //!
-//! The names are the API's. What a person decided (notes, protection) isn't here: the store doesn't hold it.
+//! The names are the API's.
 
 use camtrail_model::{CatalogRecord, Millis};
 use jiff::tz::Offset;
@@ -35,6 +35,8 @@ pub struct ShownEvent {
     original_name: String,
     poster: bool,
     playable_copy: bool,
+    protected: bool,
+    note: Option<String>,
 }
 
 impl ShownEvent {
@@ -80,6 +82,8 @@ impl From<&CatalogRecord> for ShownEvent {
             original_name: metadata.original_name.clone(),
             poster: record.poster,
             playable_copy: record.playable_copy,
+            protected: record.protected,
+            note: record.note.clone(),
         }
     }
 }

@@ -26,29 +26,29 @@ use crate::{
 };
 
 /// How often a write is begun anew because somebody else was faster.
-const ROUNDS_MAX: u32 = 12;
+pub(crate) const ROUNDS_MAX: u32 = 12;
 /// The only item of an object's partition.
-const OBJECT: &str = "object";
+pub(crate) const OBJECT: &str = "object";
 
 /// A row of a view holds nothing, or the same object's.
 const FREE_OR_OWN: &str = "attribute_not_exists(object_key) OR object_key = :key";
 
-fn object_part(key: &ObjectKey) -> String {
+pub(crate) fn object_part(key: &ObjectKey) -> String {
     format!("object#{key}")
 }
 
 /// What is remembered of an object: where its event stands, and what tells it from other contents.
 #[derive(Debug)]
-struct Present {
-    id: EventId,
-    timeline_key: String,
+pub(crate) struct Present {
+    pub(crate) id: EventId,
+    pub(crate) timeline_key: String,
     sha256: Option<String>,
     size: u64,
     complete: bool,
-    version: u64,
+    pub(crate) version: u64,
 }
 
-async fn present(db: &Db, key: &ObjectKey) -> Result<Option<Present>, CatalogError> {
+pub(crate) async fn present(db: &Db, key: &ObjectKey) -> Result<Option<Present>, CatalogError> {
     let Some(item) = db.meta_item(&object_part(key), OBJECT).await? else { return Ok(None) };
     let id = get_text(&item, "id")?;
     Ok(Some(Present {
@@ -138,12 +138,16 @@ pub(crate) async fn record(
     Err(crowded(key))
 }
 
-fn crowded(key: &ObjectKey) -> CatalogError {
+pub(crate) fn crowded(key: &ObjectKey) -> CatalogError {
     CatalogError::Unavailable(format!("too many writers at once for {key}"))
 }
 
 /// Takes numbers, writes all, and gives the numbers back where that failed.
-async fn commit(db: &Db, mut writes: Vec<TransactWriteItem>, told: &[Told]) -> Result<(), Failure> {
+pub(crate) async fn commit(
+    db: &Db,
+    mut writes: Vec<TransactWriteItem>,
+    told: &[Told],
+) -> Result<(), Failure> {
     let lasting = |error: CatalogError| Failure::Lasting(error.to_string());
     let numbers = Numbers::take(db, told.len()).await.map_err(|error| Failure::Passing(error.to_string()))?;
     // Last, so that the members before keep their places.

@@ -14,6 +14,7 @@ mod config;
 mod day_walk;
 mod days;
 mod db;
+mod decisions;
 mod events;
 mod pages;
 mod place;
@@ -26,8 +27,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, MediaManifest, Millis, ObjectKey,
-    Page, PageSize, Position,
+    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
+    ObjectKey, Page, PageSize, Position,
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use jiff::civil::Date;
@@ -140,6 +141,10 @@ impl Catalog for DynamoCatalog {
         manifest: &MediaManifest,
     ) -> Result<Attached, CatalogError> {
         self.wake(events::attach_media(&self.db, key, manifest).await)
+    }
+
+    async fn set_state(&self, key: &ObjectKey, state: &EventState) -> Result<Attached, CatalogError> {
+        self.wake(decisions::set_state(&self.db, key, state).await)
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<CatalogRecord>, CatalogError> {

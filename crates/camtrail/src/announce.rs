@@ -153,6 +153,10 @@ impl ArrivalSink for Announcer {
     async fn media_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
         self.announce(DerivedKey::new(key, DerivedFiles::Manifest).as_str()).await
     }
+
+    async fn state_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError> {
+        self.announce(DerivedKey::new(key, DerivedFiles::State).as_str()).await
+    }
 }
 
 #[cfg(test)]

@@ -315,6 +315,7 @@ impl Rooms {
             tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
+            sink: self.arrivals(),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
             passwords: self.passwords.clone(),

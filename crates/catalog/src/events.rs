@@ -1,7 +1,7 @@
-//! One event at a time: record, remove, complete, find; and the cameras that they sum up to.
+//! One event at a time: record, remove, complete, decide, find; and the cameras that they sum up to.
 
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeKind, EventId, MediaManifest, Millis, ObjectBase, ObjectKey,
+    CameraName, CatalogRecord, ChangeKind, EventId, EventState, MediaManifest, Millis, ObjectBase, ObjectKey,
     ports::{Attached, CameraNote, CameraSummary, CatalogError, Recorded, TestUpload},
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -184,6 +184,22 @@ pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaMan
         .and_then(|mut statement| {
             statement.execute(params![there.row_id, manifest.poster, manifest.playable])
         })
+        .map_err(from_sqlite)?;
+    if changed == 0 {
+        return Ok(Attached::Unchanged);
+    }
+    changes::note(db, ChangeKind::Changed, &there.id)?;
+    Ok(Attached::Updated)
+}
+
+pub(crate) fn set_state(db: &Connection, key: &ObjectKey, state: &EventState) -> Outcome<Attached> {
+    let Some(there) = present(db, key)? else { return Ok(Attached::NoRecord) };
+    let changed = db
+        .prepare_cached(
+            "UPDATE events SET protected = ?2, note = ?3 \
+             WHERE row_id = ?1 AND (protected <> ?2 OR note IS NOT ?3)",
+        )
+        .and_then(|mut statement| statement.execute(params![there.row_id, state.protected, state.note]))
         .map_err(from_sqlite)?;
     if changed == 0 {
         return Ok(Attached::Unchanged);

@@ -22,8 +22,8 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, MediaManifest, ObjectBase, ObjectKey,
-    Page, PageSize, Position,
+    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest,
+    ObjectBase, ObjectKey, Page, PageSize, Position,
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use tokio::sync::watch;
@@ -76,6 +76,11 @@ impl Catalog for SqliteCatalog {
     ) -> Result<Attached, CatalogError> {
         let (key, manifest) = (key.clone(), manifest.clone());
         self.write(move |db| events::attach_media(db, &key, &manifest)).await
+    }
+
+    async fn set_state(&self, key: &ObjectKey, state: &EventState) -> Result<Attached, CatalogError> {
+        let (key, state) = (key.clone(), state.clone());
+        self.write(move |db| events::set_state(db, &key, &state)).await
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<CatalogRecord>, CatalogError> {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
     CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts,
-    MediaSource, ObjectBase, ObjectKey, ObjectMetadata, names,
+    MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, Catalog, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
@@ -147,7 +147,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         if complete {
             for cut in place::cut_ones(parts, entry).await? {
                 if cut.object_key != key {
-                    remove_superseded(parts, &cut).await?;
+                    remove_superseded(parts, &cut, &Successor { key: &key, entry }).await?;
                 } else if cut.original_sha256 != entry.sha256 {
                     forget_upload(parts, &cut).await?;
                     parts.ledger.forget(&key, &cut.original_sha256).await?;
@@ -196,7 +196,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
     let placed = place::put(parts, &parcel).await?;
     parts.sink.object_changed(&placed.key).await?;
     for cut in &placed.superseded {
-        remove_superseded(parts, cut).await?;
+        remove_superseded(parts, cut, &Successor { key: &placed.key, entry }).await?;
     }
     for cut in &placed.overwritten {
         forget_upload(parts, cut).await?;
@@ -325,17 +325,48 @@ async fn forget_upload(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
     Ok(forgotten.await.map_err(std::io::Error::other)??)
 }
 
+/// What takes a cut upload's place.
+struct Successor<'a> {
+    key: &'a ObjectKey,
+    entry: &'a SpoolEntry,
+}
+
 /// A cut upload whose whole one is stored and recorded: its object, what was derived of it, its event, its line
-/// in the ledger; in this order, so that a crash in between is repaired by the next try.
-async fn remove_superseded(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
+/// in the ledger; in this order, so that a crash in between is repaired by the next try. Where nothing may be deleted, a
+/// tombstone says the same to all who look.
+async fn remove_superseded(parts: &Parts, cut: &Shipment, by: &Successor<'_>) -> Result<(), ShipError> {
     let old = &cut.object_key;
     forget_upload(parts, cut).await?;
-    parts.store.delete(old.as_str()).await?;
-    for file in DerivedFiles::ALL {
-        parts.store.delete(DerivedKey::new(old, file).as_str()).await?;
+    match delete(parts, old).await {
+        Err(StoreError::Refused(why)) => {
+            bury(parts, cut, by).await?;
+            tracing::debug!(key = %old, why, "the cut upload's object may not be deleted from here; its tombstone stands");
+        }
+        deleted => deleted?,
     }
     parts.sink.object_changed(old).await?;
     parts.ledger.forget(old, &cut.original_sha256).await?;
-    tracing::info!(key = %old, "a cut upload gave way to its whole one");
+    tracing::info!(key = %old, by = %by.key, "a cut upload gave way to its whole one");
     Ok(())
+}
+
+async fn delete(parts: &Parts, key: &ObjectKey) -> Result<(), StoreError> {
+    parts.store.delete(key.as_str()).await?;
+    for file in DerivedFiles::ALL {
+        parts.store.delete(DerivedKey::new(key, file).as_str()).await?;
+    }
+    Ok(())
+}
+
+async fn bury(parts: &Parts, cut: &Shipment, by: &Successor<'_>) -> Result<(), ShipError> {
+    let tombstone = Superseded {
+        version: Superseded::VERSION,
+        by: by.key.to_string(),
+        by_original_sha256: by.entry.sha256,
+        original_sha256: cut.original_sha256,
+        at: parts.clock.now(),
+    };
+    let bytes = serde_json::to_vec_pretty(&tombstone).map_err(std::io::Error::other)?;
+    let key = DerivedKey::new(&cut.object_key, DerivedFiles::Superseded);
+    Ok(parts.store.put_bytes(key.as_str(), &bytes).await?)
 }

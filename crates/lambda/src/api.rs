@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use camtrail_api::{Api, ApiConfig, ApiParts, LiveMode, Status, StatusSource};
+use camtrail_arrival::ByNotification;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_aws::{DynamoAccounts, DynamoCatalog};
 use camtrail_model::ports::{Accounts, Clock, SystemClock};
@@ -45,6 +46,7 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         tokens: people,
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),
+        sink: Arc::new(ByNotification),
         zones: Arc::new(settings.zones()),
         cameras: HashMap::new(),
         passwords: Arc::new(Passwords::new()?),

@@ -1,4 +1,5 @@
-//! Where derived objects live: posters, playable copies, small renditions, and the local store's sidecars.
+//! Where derived objects live: posters, playable copies, small renditions, the local store's sidecars, and statements:
+//! what a person or the gateway decided about an object.
 //!
 //! Everything derived stands under `derived/`, keyed by the *whole* original key, so that two cameras in one
 //! second never get each other's picture (NEVER-7) and no derived object can be taken for a capture.
@@ -23,11 +24,16 @@ pub enum DerivedFiles {
     Manifest,
     /// The object's user metadata, where the store can't keep it itself (the local directory).
     Sidecar,
+    /// What a person decided about the event ([`crate::EventState`]).
+    State,
+    /// That a fuller upload took the place of this cut one ([`crate::Superseded`]).
+    Superseded,
 }
 
 impl DerivedFiles {
     /// Every file that may exist beside a capture: what removal must take along.
-    pub const ALL: [Self; 4] = [Self::Poster, Self::Playable, Self::Manifest, Self::Sidecar];
+    pub const ALL: [Self; 6] =
+        [Self::Poster, Self::Playable, Self::Manifest, Self::Sidecar, Self::State, Self::Superseded];
 
     /// The file's name.
     pub fn file_name(self) -> &'static str {
@@ -36,6 +42,8 @@ impl DerivedFiles {
             Self::Playable => "playable.mp4",
             Self::Manifest => "media.json",
             Self::Sidecar => "object.json",
+            Self::State => "state.json",
+            Self::Superseded => "superseded.json",
         }
     }
 
@@ -44,7 +52,7 @@ impl DerivedFiles {
         match self {
             Self::Poster => "image/jpeg",
             Self::Playable => "video/mp4",
-            Self::Manifest | Self::Sidecar => "application/json",
+            Self::Manifest | Self::Sidecar | Self::State | Self::Superseded => "application/json",
         }
     }
 }

@@ -15,6 +15,8 @@ pub mod object_key;
 pub mod page;
 pub mod ports;
 pub mod sniff;
+pub mod state;
+pub mod superseded;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;
@@ -31,5 +33,7 @@ pub use media::{Completeness, Container, MediaFacts, MediaSource};
 pub use metadata::{MetadataError, ObjectMetadata};
 pub use object_key::{FileName, KeyVerdict, ObjectBase, ObjectKey, SkipReason};
 pub use page::{EventQuery, Order, Page, PageSize, Position};
+pub use state::{EventState, StateError};
+pub use superseded::Superseded;
 pub use time::{Digest, Millis};
 pub use zones::CameraZones;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     camera::CameraName,
     capture::{CaptureKind, CaptureTime},
-    derived::DERIVED_PREFIX,
+    derived::{DERIVED_PREFIX, DerivedFiles},
     text::key_segment,
     time::Digest,
 };
@@ -168,6 +168,10 @@ pub enum KeyVerdict {
     Capture(ObjectKey),
     /// The manifest that completes the record of a capture.
     Manifest(ObjectKey),
+    /// What a person decided about a capture.
+    State(ObjectKey),
+    /// The tombstone of a cut capture.
+    Superseded(ObjectKey),
     /// Neither, and why.
     Skip(SkipReason),
 }
@@ -207,9 +211,18 @@ impl ObjectKey {
     /// Judges a key of the bucket, as text (already URL-decoded).
     pub fn judge(base: &ObjectBase, text: &str) -> KeyVerdict {
         if let Some(rest) = text.strip_prefix(DERIVED_PREFIX) {
-            return match rest.strip_suffix("/media.json").map(|original| Self::parse(base, original)) {
-                Some(Ok(original)) => KeyVerdict::Manifest(original),
-                _ => KeyVerdict::Skip(SkipReason::Derived),
+            let Some((original, file)) = rest.rsplit_once('/') else {
+                return KeyVerdict::Skip(SkipReason::Derived);
+            };
+            let verdict = match DerivedFiles::ALL.into_iter().find(|known| known.file_name() == file) {
+                Some(DerivedFiles::Manifest) => KeyVerdict::Manifest,
+                Some(DerivedFiles::State) => KeyVerdict::State,
+                Some(DerivedFiles::Superseded) => KeyVerdict::Superseded,
+                _ => return KeyVerdict::Skip(SkipReason::Derived),
+            };
+            return match Self::parse(base, original) {
+                Ok(original) => verdict(original),
+                Err(_) => KeyVerdict::Skip(SkipReason::Derived),
             };
         }
         match Self::parse(base, text) {
@@ -334,8 +347,12 @@ mod tests {
         let key = ObjectKey::parse(&base, ARTICLE).unwrap();
         assert_eq!(
             ObjectKey::judge(&base, &format!("derived/{ARTICLE}/media.json")),
-            KeyVerdict::Manifest(key)
+            KeyVerdict::Manifest(key.clone())
         );
+        let statement = |file| ObjectKey::judge(&base, &format!("derived/{ARTICLE}/{file}"));
+        assert_eq!(statement("state.json"), KeyVerdict::State(key.clone()));
+        assert_eq!(statement("superseded.json"), KeyVerdict::Superseded(key));
+        assert_eq!(statement("object.json"), KeyVerdict::Skip(SkipReason::Derived));
         let poster = format!("derived/{ARTICLE}/poster.jpg");
         assert_eq!(ObjectKey::judge(&base, &poster), KeyVerdict::Skip(SkipReason::Derived));
     }

@@ -1,7 +1,7 @@
 //! After their time, events go: object, derived files and record together (NEVER-16, NEVER-17).
 //!
 //! Promises: the oldest go first, by the time that they were *stored* (a camera whose clock says 2016 loses nothing on
-//! arrival); protected ones never; an interruption anywhere leaves an event that the next sweep removes. Refuses: to
+//! arrival); protected ones never (the store's own word is heard at the last moment); an interruption anywhere leaves an event that the next sweep removes. Refuses: to
 //! believe a clock that has just jumped: for an hour after a jump nothing goes by age. Why so: docs/design/retention.md.
 
 mod guard;
@@ -9,7 +9,7 @@ mod guard;
 use std::{sync::Arc, time::Duration};
 
 use camtrail_model::{
-    DerivedFiles, DerivedKey, Millis, ObjectKey,
+    DerivedFiles, DerivedKey, EventState, Millis, ObjectKey,
     ports::{ArrivalError, ArrivalSink, CatalogError, Clock, Expiry, Kept, Ledger, ObjectStore, StoreError},
 };
 use tokio::sync::watch;
@@ -146,12 +146,17 @@ impl Sweeper {
                     by_size || is_due_by_age(kept, before)
                 })
                 .collect();
+            let mut has_removed = false;
             for kept in &due {
+                if self.is_protected(&kept.object_key).await? {
+                    continue;
+                }
                 self.remove(&kept.object_key).await?;
+                has_removed = true;
                 swept.events += 1;
                 swept.bytes += kept.size;
             }
-            if due.len() < BATCH {
+            if due.len() < BATCH || !has_removed {
                 break;
             }
         }
@@ -159,6 +164,26 @@ impl Sweeper {
             self.ledger.forget_before(before).await?;
         }
         Ok(swept)
+    }
+
+    /// Whether a person has protected it since the batch was read, by the store's word; then its record shows that now.
+    /// What can't be read may say so, too.
+    async fn is_protected(&self, key: &ObjectKey) -> Result<bool, SweepError> {
+        let state_key = DerivedKey::new(key, DerivedFiles::State);
+        let Some(bytes) = self.store.get_bytes(state_key.as_str(), EventState::MAX_BYTES).await? else {
+            return Ok(false);
+        };
+        let state = serde_json::from_slice::<EventState>(&bytes).ok().and_then(|state| state.checked().ok());
+        if state.is_some_and(|state| !state.protected) {
+            return Ok(false);
+        }
+        match self.sink.state_changed(key).await {
+            Err(ArrivalError::Permanent(why)) => {
+                tracing::warn!(%key, why, "an event that is due stays: what was decided about it can't be read");
+            }
+            outcome => outcome?,
+        }
+        Ok(true)
     }
 
     /// The object first: a record without its object is found again by the next sweep, an object without its record by

@@ -157,3 +157,35 @@ async fn more_than_a_batch_goes_in_one_sweep() {
     assert_eq!(bench.sweeper.sweep(true).await.unwrap().events, 300);
     assert!(bench.listed().await.is_empty());
 }
+
+/// Protected after the batch was read, or by a catalog that doesn't show it: the store's word counts at the last moment.
+#[tokio::test]
+async fn what_was_just_protected_stays() {
+    let bench = Bench::new(Some(30), None);
+    for name in ["kept.jpg", "unreadable.jpg", "noted.jpg", "old.jpg"] {
+        bench.event(name, 10).await;
+    }
+    let key = |name: &str| testing::record("gate", 1_472_596_194_000, CaptureKind::Snap, name).object_key;
+    let state = |protected| EventState {
+        version: EventState::VERSION,
+        protected,
+        note: None,
+        by: "anna".to_owned(),
+        at: Millis(1),
+    };
+    let readable = |protected| serde_json::to_vec(&state(protected)).unwrap();
+    let half = b"{ half".to_vec();
+    for (name, bytes) in
+        [("kept.jpg", readable(true)), ("unreadable.jpg", half), ("noted.jpg", readable(false))]
+    {
+        let state_key = DerivedKey::new(&key(name), DerivedFiles::State);
+        bench.store.put_bytes(state_key.as_str(), &bytes).await.unwrap();
+    }
+    bench.pass_days(31);
+    assert_eq!(bench.sweeper.sweep(true).await.unwrap(), Swept { events: 2, bytes: 20 });
+    assert_eq!(bench.listed().await, ["kept.jpg", "unreadable.jpg"]);
+    let page = bench.catalog.page(&EventQuery::default(), PageSize::DEFAULT, None).await.unwrap();
+    let kept = page.items.iter().find(|event| event.object_key == key("kept.jpg")).unwrap();
+    assert!(kept.protected, "its record says so now");
+    assert_eq!(bench.sweeper.sweep(true).await.unwrap(), Swept::default(), "and it ends");
+}

@@ -2,7 +2,7 @@
 //!
 //! Owns what the library leaves open: puts that never replace, also for large files; uploads in parts that go on
 //! after a restart; answers that must confirm the bytes; standstill instead of total time as the limit; links that
-//! stay the same for minutes. Retries are the shipper's: each call here is one try. Why so: docs/design/s3.md.
+//! stay the same for minutes; the tag of what may expire. Retries are the shipper's: each call here is one try. Why so: docs/design/s3.md.
 
 mod body;
 mod credentials;
@@ -10,6 +10,7 @@ mod links;
 mod pace;
 mod problem;
 mod resume;
+mod tags;
 mod wire;
 
 use std::{
@@ -74,7 +75,11 @@ pub struct S3Store {
     absent: AmazonS3,
     notes: Notes,
     tags: bool,
+    wire: Wire,
+    /// Where browsers read.
     place: Place,
+    /// Where we ask.
+    asked: Place,
 }
 
 /// The bucket can't be used as configured.
@@ -124,12 +129,18 @@ impl S3Store {
             }
             builder.build().map_err(|error| setup(&error))
         };
+        let place = |endpoint: Option<&String>| Place {
+            bucket_url: bucket_url(config, endpoint),
+            region: config.region.clone(),
+        };
         Ok(Self {
             absent: build(wire.only_if_absent())?,
-            always: build(wire)?,
+            always: build(wire.clone())?,
+            wire,
             notes: Notes::open(&config.notes_dir)?,
             tags: config.tags,
-            place: Place { bucket_url: bucket_url(config), region: config.region.clone() },
+            place: place(config.public_endpoint.as_ref().or(config.endpoint.as_ref())),
+            asked: place(config.endpoint.as_ref()),
         })
     }
 
@@ -219,9 +230,9 @@ fn is_host_label(bucket: &str) -> bool {
     !bucket.contains('.')
 }
 
-fn bucket_url(config: &S3Config) -> String {
+fn bucket_url(config: &S3Config, endpoint: Option<&String>) -> String {
     let S3Config { bucket, region, .. } = config;
-    match config.public_endpoint.as_ref().or(config.endpoint.as_ref()) {
+    match endpoint {
         Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
         None if is_host_label(bucket) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
         None => format!("https://s3.{region}.amazonaws.com/{bucket}"),
@@ -349,5 +360,15 @@ impl ObjectStore for S3Store {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(problem(&error)),
         }
+    }
+
+    async fn let_expire(&self, key: &str, may_expire: bool) -> Result<(), StoreError> {
+        let key = parse(key)?;
+        if !self.tags {
+            return Ok(());
+        }
+        let credential = self.always.credentials().get_credential().await;
+        let credential = credential.map_err(|error| problem(&error))?;
+        tags::let_expire(&self.wire, &self.asked, &credential, key.as_ref(), may_expire).await
     }
 }

@@ -88,6 +88,8 @@ struct State {
     /// The next request fails like this.
     next: Mutex<Option<Fault>>,
     outage: AtomicBool,
+    /// Nothing but puts is allowed.
+    put_only: AtomicBool,
     stop: AtomicBool,
     connections: AtomicUsize,
     requests: AtomicUsize,
@@ -114,6 +116,7 @@ impl FaultProxy {
             per_mille: AtomicUsize::new(0),
             next: Mutex::new(None),
             outage: AtomicBool::new(false),
+            put_only: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
@@ -142,6 +145,11 @@ impl FaultProxy {
     /// Whether everything fails.
     pub(crate) fn outage(&self, on: bool) {
         self.state.outage.store(on, Ordering::Relaxed);
+    }
+
+    /// From now on as for a role that may put objects, and neither read, list nor delete.
+    pub(crate) fn allow_only_puts(&self) {
+        self.state.put_only.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn count(&self, fault: Fault) -> usize {
@@ -272,6 +280,10 @@ impl State {
             _ => client.body(framing)?,
         };
         let mut request = Request { method: head.method(), head: head.without("expect"), body };
+        // Uploads in parts are begun and completed by POST.
+        if self.put_only.load(Ordering::Relaxed) && !matches!(request.method.as_str(), "PUT" | "POST") {
+            return answer(client, &request.method, "403 Forbidden", "AccessDenied").map(Some);
+        }
         match fault {
             Some(Fault::Error) => {
                 return answer(client, &request.method, "500 Internal Server Error", "InternalError")

@@ -2,6 +2,7 @@
 
 pub(crate) mod arrivals;
 pub(crate) mod cameras;
+pub(crate) mod decisions;
 pub(crate) mod events;
 pub(crate) mod ingest;
 pub(crate) mod live;

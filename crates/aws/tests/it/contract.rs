@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use camtrail_model::{
-    CaptureKind, Digest, EventQuery, Millis,
-    ports::{Catalog, Recorded},
+    CaptureKind, Digest, EventQuery, EventState, Millis,
+    ports::{Attached, Catalog, Recorded},
     testing::record,
 };
 use tokio::runtime::Handle;
@@ -63,6 +63,82 @@ async fn rows_have_the_articles_keys_and_names() {
         let rows = items(&format!("{prefix}{table}")).await;
         assert!(!rows[0].contains_key("expires_at"), "{table}");
         assert_eq!(rows[0]["image_name"].as_s().unwrap(), "kept.jpg");
+    }
+}
+
+/// A person protects it, and lets it go again: all three items of the event expire alike, or none.
+#[tokio::test]
+async fn what_is_protected_never_expires_by_itself() {
+    let prefix = fresh_prefix();
+    let config = camtrail_aws::DynamoConfig { retention_days: 30, ..config(&prefix) };
+    let catalog = open(&config).await;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let clip = record("backyard", now, CaptureKind::Record, "x.mp4");
+    catalog.record(&clip).await.unwrap();
+    let expiries = async || {
+        let mut found = Vec::new();
+        for table in ["security_alarm_videos", "security_video_timeline", "camtrail_meta"] {
+            let items = items(&format!("{prefix}{table}")).await;
+            let of_event = items.iter().filter(|item| {
+                item.contains_key("object_key")
+                    || item.get("part").is_some_and(|part| part.as_s().unwrap().starts_with("object#"))
+            });
+            found.extend(of_event.map(|item| item.get("expires_at").map(|at| at.as_n().unwrap().clone())));
+        }
+        found
+    };
+    let before = expiries().await;
+    assert!(before.len() == 3 && before.iter().all(Option::is_some), "{before:?}");
+    let state = |protected| EventState {
+        version: EventState::VERSION,
+        protected,
+        note: Some("the fox".to_owned()),
+        by: "anna".to_owned(),
+        at: Millis(now),
+    };
+    assert_eq!(catalog.set_state(&clip.object_key, &state(true)).await.unwrap(), Attached::Updated);
+    assert_eq!(expiries().await, [None, None, None]);
+    let fuller = camtrail_model::CatalogRecord { size: 99, ..clip.clone() };
+    assert_eq!(catalog.record(&fuller).await.unwrap(), Recorded::Replaced);
+    assert_eq!(expiries().await, [None, None, None], "also with other content");
+    assert_eq!(catalog.set_state(&clip.object_key, &state(false)).await.unwrap(), Attached::Updated);
+    assert_eq!(expiries().await, before);
+}
+
+/// Many writers of one event: all views agree in the end, and every change was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_meet_posters_and_fuller_uploads() {
+    let (catalog, prefix) = fresh().await;
+    let clip = record("a", 1, CaptureKind::Record, "x.mp4");
+    catalog.record(&clip).await.unwrap();
+    let tasks: Vec<_> = (0..8_u64)
+        .map(|n| {
+            let (catalog, clip) = (catalog.clone(), clip.clone());
+            tokio::spawn(async move {
+                if n % 2 == 0 {
+                    let fuller = camtrail_model::CatalogRecord { size: 100 + n, ..clip };
+                    catalog.record(&fuller).await.map(drop)
+                } else {
+                    let state = EventState {
+                        version: EventState::VERSION,
+                        protected: true,
+                        note: Some(format!("note {n}")),
+                        by: "anna".to_owned(),
+                        at: Millis(1),
+                    };
+                    catalog.set_state(&clip.object_key, &state).await.map(drop)
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let event = catalog.event(&clip.id()).await.unwrap().unwrap();
+    assert!(event.protected && event.note.is_some() && event.size >= 100, "nothing was lost: {event:?}");
+    assert_eq!(crate::support::all(&catalog, &EventQuery::default(), 10).await, [event]);
+    for table in ["security_alarm_videos", "security_video_timeline"] {
+        assert_eq!(items(&format!("{prefix}{table}")).await.len(), 1, "{table}");
     }
 }
 

@@ -11,7 +11,7 @@ mod tally;
 use std::{collections::HashSet, fs::File, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use camtrail_arrival::{Did, Reconciled, ShownEvent};
+use camtrail_arrival::{Did, Expected, Reconciled, ShownEvent};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CatalogRecord, Digest, EventQuery, KeyVerdict, ObjectKey, Order, PageSize, Position,
@@ -134,7 +134,7 @@ impl Rebuild {
                     }
                     captures.push(capture);
                 }
-                KeyVerdict::Manifest(_) => {}
+                KeyVerdict::Manifest(_) | KeyVerdict::State(_) | KeyVerdict::Superseded(_) => {}
                 KeyVerdict::Skip(why) => {
                     tracing::debug!(key, %why, "no capture");
                     self.tally.skipped();
@@ -281,7 +281,7 @@ async fn dry_run(dir: &DataDir, settings: &Settings) -> anyhow::Result<()> {
     loop {
         let part = list(&*store, settings.base.as_str(), after.as_deref()).await?;
         let captures = part.keys.iter().filter_map(|key| ObjectKey::parse(&settings.base, key).ok());
-        let looked: Vec<(ObjectKey, Option<CatalogRecord>)> = stream::iter(captures)
+        let looked: Vec<(ObjectKey, Option<Expected>)> = stream::iter(captures)
             .map(async |key| {
                 let expected = again(async || arrivals.expected(&key).await).await;
                 anyhow::Ok((key, expected?))
@@ -293,13 +293,13 @@ async fn dry_run(dir: &DataDir, settings: &Settings) -> anyhow::Result<()> {
             tally.looked();
             let Some(expected) = expected else { continue };
             seen.insert(hash(&key));
-            in_store.add(&expected)?;
+            let id = expected.record.id();
             let known = match &beside {
-                Some(beside) => {
-                    beside.catalogs.events.event(&expected.id()).await.context("reading the catalog")?
-                }
+                Some(beside) => beside.catalogs.events.event(&id).await.context("reading the catalog")?,
                 None => None,
             };
+            let expected = expected.beside(known.as_ref());
+            in_store.add(&expected)?;
             match known {
                 None => fresh += 1,
                 Some(known) if ShownEvent::from(&known) != ShownEvent::from(&expected) => other += 1,

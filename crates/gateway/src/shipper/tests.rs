@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use async_trait::async_trait;
@@ -31,6 +31,8 @@ struct Flaky {
     store: LocalStore,
     failures_left: AtomicU32,
     failing_deletes_left: AtomicU32,
+    /// The role may put, and not delete.
+    no_deletes: AtomicBool,
     /// Keys of captures that were put, in order.
     put: Mutex<Vec<String>>,
     refused: AtomicU32,
@@ -75,6 +77,9 @@ impl ObjectStore for Flaky {
     }
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         Self::fails(&self.failing_deletes_left)?;
+        if self.no_deletes.load(Ordering::SeqCst) {
+            return Err(StoreError::Refused("AccessDenied".to_owned()));
+        }
         self.store.delete(key).await
     }
 }
@@ -102,6 +107,7 @@ impl Bench {
             store,
             failures_left: AtomicU32::new(0),
             failing_deletes_left: AtomicU32::new(0),
+            no_deletes: AtomicBool::new(false),
             put: Mutex::default(),
             refused: AtomicU32::new(0),
         });
@@ -220,6 +226,34 @@ async fn taking_a_cut_uploads_place_survives_failures_on_the_way() {
     let events = bench.settled().await;
     let told: Vec<_> = events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete)).collect();
     assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true)]);
+}
+
+/// The role may not delete: the cut ones' objects stay, and are no events, not even when they are looked at again.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_right_to_delete_a_tombstone_takes_the_cut_ones_away() {
+    let bench = Bench::new();
+    bench.store.no_deletes.store(true, Ordering::SeqCst);
+    for length in [12, 9, 6] {
+        bench.upload("snap/MDAlarm_20160830-155137.jpg", &WHOLE[..length], cut()).await;
+    }
+    let cut_ones = bench.settled().await;
+    assert_eq!(cut_ones.len(), 3);
+    // The death of the process between tombstone and spool is a failure there.
+    bench.store.failures_left.store(1, Ordering::SeqCst);
+    bench.upload("snap/MDAlarm_20160830-155137.jpg", WHOLE, TransferEnd::Complete).await;
+    let events = bench.settled().await;
+    let told: Vec<_> = events.iter().map(|e| (e.object_key.file().as_str(), e.metadata.complete)).collect();
+    assert_eq!(told, [("MDAlarm_20160830-155137.jpg", true)]);
+    let arrivals = Arrivals::new(
+        Arc::<Flaky>::clone(&bench.store),
+        Arc::new(bench.catalog.clone()),
+        Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new())),
+    );
+    for cut in cut_ones {
+        assert!(bench.store.head(cut.object_key.as_str()).await.unwrap().is_some(), "the objects are there");
+        arrivals.restore(&cut.object_key).await.unwrap();
+    }
+    assert_eq!(bench.settled().await, events);
 }
 
 /// The process died between the last byte and the commit of a format without an end mark: the same bytes again,

@@ -169,6 +169,8 @@ fn hold_for_key(text: &str) {
                 assert!(key.fraction() < 1_000_000_000);
             }
             KeyVerdict::Manifest(key) => assert_eq!(format!("derived/{key}/media.json"), text),
+            KeyVerdict::State(key) => assert_eq!(format!("derived/{key}/state.json"), text),
+            KeyVerdict::Superseded(key) => assert_eq!(format!("derived/{key}/superseded.json"), text),
             KeyVerdict::Skip(reason) => assert!(!reason.to_string().is_empty()),
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     live::{ChangeSeq, Changes},
     object_key::ObjectKey,
     page::{EventQuery, Page, PageSize, Position},
+    state::EventState,
     time::Millis,
 };
 
@@ -26,12 +27,12 @@ pub enum Recorded {
     Replaced,
 }
 
-/// What attaching derived media did.
+/// What it did to a record to hold it against what stands beside its object: derived media, a person's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attached {
     /// The record shows it now.
     Updated,
-    /// It showed it already, or the manifest is of other bytes.
+    /// It showed it already, or (a manifest) it is of other bytes.
     Unchanged,
     /// There is no such record; none was made.
     NoRecord,
@@ -112,6 +113,10 @@ pub trait Catalog: Send + Sync {
     /// Completes an existing record by what was derived of it. Idempotent, durable.
     async fn attach_media(&self, key: &ObjectKey, manifest: &MediaManifest)
     -> Result<Attached, CatalogError>;
+
+    /// Makes an existing record show what a person decided. Atomic over all views, idempotent, durable; told to live
+    /// streams where it changed anything.
+    async fn set_state(&self, key: &ObjectKey, state: &EventState) -> Result<Attached, CatalogError>;
 
     /// One event.
     async fn event(&self, id: &EventId) -> Result<Option<CatalogRecord>, CatalogError>;

@@ -23,4 +23,7 @@ pub trait ArrivalSink: Send + Sync {
 
     /// The manifest beside a capture was written. Ok: its record shows it (or there is none). Idempotent.
     async fn media_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError>;
+
+    /// What a person decided about a capture was written. Ok: its record shows it (or there is none). Idempotent.
+    async fn state_changed(&self, key: &ObjectKey) -> Result<(), ArrivalError>;
 }

@@ -128,4 +128,12 @@ pub trait ObjectStore: Send + Sync {
 
     /// Removes an object; Ok also where there was none.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+
+    /// Whether the store's own rule may remove the object after its time. Idempotent; Ok also where there is no such
+    /// object, and where the store has no such rule (a local directory: retention goes by the catalog). Every put lets
+    /// its object expire (again).
+    async fn let_expire(&self, key: &str, may_expire: bool) -> Result<(), StoreError> {
+        let _ = (key, may_expire);
+        Ok(())
+    }
 }

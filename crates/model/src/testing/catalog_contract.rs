@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    CaptureKind, CatalogRecord, Change, ChangeKind, Changes, Digest, EventQuery, MediaManifest, Millis,
-    Order, PageSize, Subject,
+    CaptureKind, CatalogRecord, Change, ChangeKind, Changes, Digest, EventQuery, EventState, MediaManifest,
+    Millis, Order, PageSize, Subject,
     ports::{Attached, CameraNote, Catalog, CatalogError, Recorded, TestUpload},
     testing::record,
 };
@@ -24,6 +24,7 @@ where
         ("replaced content keeps its event", replaced_content_keeps_its_event(fresh()).await),
         ("removal leaves nothing", removal_leaves_nothing(fresh()).await),
         ("media completes and never makes", media_completes_and_never_makes(fresh()).await),
+        ("what a person decided shows and stays", decisions_show_and_stay(fresh()).await),
         ("pages are strict", pages_are_strict(fresh()).await),
         ("filters are applied before the limit", filters_come_before_the_limit(fresh()).await),
         ("days of many zones overlap", days_of_many_zones_overlap(fresh()).await),
@@ -199,6 +200,55 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
         "a redelivery doesn't undo the poster"
     );
     assert_eq!(catalog.event(&clip.id()).await?.map(|clip| clip.poster), Some(true));
+    Ok(())
+}
+
+async fn decisions_show_and_stay(catalog: Arc<dyn Catalog>) -> Check {
+    let (clip, other) =
+        (record("a", 1, CaptureKind::Record, "x.mp4"), record("a", 2, CaptureKind::Record, "y.mp4"));
+    let state = |protected, note: Option<&str>| EventState {
+        version: EventState::VERSION,
+        protected,
+        note: note.map(str::to_owned),
+        by: "anna".to_owned(),
+        at: Millis(1),
+    };
+    let kept = state(true, Some("the fox"));
+    assert_eq!(catalog.set_state(&clip.object_key, &kept).await?, Attached::NoRecord);
+    assert!(all(&*catalog, &EventQuery::default(), 10).await?.is_empty(), "a decision makes no event");
+    catalog.record(&clip).await?;
+    catalog.record(&other).await?;
+    let start = catalog.latest_change().await?;
+    assert_eq!(catalog.set_state(&clip.object_key, &kept).await?, Attached::Updated);
+    assert_eq!(catalog.set_state(&clip.object_key, &kept).await?, Attached::Unchanged);
+    let want = CatalogRecord { protected: true, note: Some("the fox".to_owned()), ..clip.clone() };
+    assert_eq!(catalog.event(&clip.id()).await?.as_ref(), Some(&want));
+    assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, vec![other.clone(), want.clone()]);
+    let of_camera = EventQuery { cameras: vec![clip.object_key.camera().clone()], ..EventQuery::default() };
+    assert_eq!(all(&*catalog, &of_camera, 10).await?, vec![other, want.clone()], "all views agree");
+    let told = catalog.changes(start, 10).await?.items;
+    let [Change { subject: Subject::Event { kind: ChangeKind::Changed, record: Some(shown), .. }, .. }] =
+        &told[..]
+    else {
+        panic!("one change: {told:?}")
+    };
+    assert_eq!(**shown, want);
+    // Redelivered, completed, replaced by a fuller upload: it stays.
+    assert_eq!(catalog.record(&clip).await?, Recorded::AlreadyPresent);
+    let whole = CatalogRecord { size: 99, ..clip.clone() };
+    assert_eq!(catalog.record(&whole).await?, Recorded::Replaced);
+    let want = CatalogRecord { size: 99, ..want };
+    assert_eq!(catalog.event(&clip.id()).await?.as_ref(), Some(&want));
+    // Each by itself, and back.
+    for (protected, note) in [(true, None), (false, Some("a note")), (true, Some("another")), (false, None)] {
+        let state = state(protected, note);
+        assert_eq!(catalog.set_state(&clip.object_key, &state).await?, Attached::Updated);
+        let found = catalog.event(&clip.id()).await?.map(|event| (event.protected, event.note));
+        assert_eq!(found, Some((protected, note.map(str::to_owned))));
+    }
+    assert_eq!(catalog.event(&clip.id()).await?, Some(whole));
+    assert!(catalog.remove(&clip.object_key).await?);
+    assert_eq!(catalog.set_state(&clip.object_key, &kept).await?, Attached::NoRecord);
     Ok(())
 }
 

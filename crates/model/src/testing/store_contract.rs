@@ -77,6 +77,7 @@ pub async fn run<S: ObjectStore + 'static>(store: S, dir: &Path) {
     large_and_empty_files(&bench).await;
     small_objects_are_replaced(&bench).await;
     a_delete_may_be_repeated(&bench).await;
+    expiry_is_told_any_number_of_times(&bench).await;
     keys_cannot_climb(&bench).await;
     a_listing_has_every_key_once(&bench).await;
 }
@@ -161,6 +162,21 @@ async fn a_delete_may_be_repeated<S: ObjectStore + 'static>(bench: &Bench<S>) {
     bench.store.delete(KEY).await.unwrap();
     assert_eq!(bench.store.head(KEY).await.unwrap(), None);
     assert_eq!(bench.put(KEY, b"y", "y", PutWhen::Absent).await, PutOutcome::Stored, "a deleted key is free");
+}
+
+/// Whether there is such an object or not; and the object stays what it is.
+async fn expiry_is_told_any_number_of_times<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    for key in AWKWARD {
+        bench.store.let_expire(key, false).await.unwrap();
+        bench.store.let_expire(key, true).await.unwrap();
+        assert_eq!(bench.store.head(key).await.unwrap(), None, "{key}");
+        bench.put(key, b"x", "x", PutWhen::Absent).await;
+        for may_expire in [false, false, true, true, false] {
+            bench.store.let_expire(key, may_expire).await.unwrap();
+        }
+        assert_eq!(bench.head(key).await, object(1, "x"), "{key}");
+        bench.store.delete(key).await.unwrap();
+    }
 }
 
 async fn keys_cannot_climb<S: ObjectStore + 'static>(bench: &Bench<S>) {

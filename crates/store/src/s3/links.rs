@@ -37,12 +37,14 @@ pub(super) fn sign(
     let signed_s = now.0.div_euclid(1000).div_euclid(ROUNDED_TO_S) * ROUNDED_TO_S;
     let at = Timestamp::from_second(signed_s).unwrap_or(Timestamp::UNIX_EPOCH);
     let end_s = now.plus(valid.as_millis() as i64).0.div_euclid(1000);
-    sign_at(place, credential, key, extra, at, end_s - signed_s)
+    sign_at(place, credential, "GET", key, extra, at, end_s - signed_s)
 }
 
-fn sign_at(
+/// The address of a request of this method, good for `expires_s` from `at` on.
+pub(super) fn sign_at(
     place: &Place,
     credential: &AwsCredential,
+    method: &str,
     key: &str,
     extra: &[(&str, &str)],
     at: Timestamp,
@@ -70,7 +72,7 @@ fn sign_at(
     query.sort_unstable();
     let query: Vec<_> = query.iter().map(|(k, v)| format!("{}={}", encode(k, ""), encode(v, ""))).collect();
     let query = query.join("&");
-    let request = format!("GET\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
+    let request = format!("{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
     let digest = HEXLOWER.encode(&Sha256::digest(request.as_bytes()));
     let to_sign = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}");
     let steps = [day.as_str(), place.region.as_str(), "s3", "aws4_request", to_sign.as_str()];
@@ -119,7 +121,7 @@ mod tests {
             region: "us-east-1".to_owned(),
         };
         let at = "2013-05-24T00:00:00Z".parse().unwrap();
-        let link = sign_at(&place, &credential(), "test.txt", &[], at, 86_400);
+        let link = sign_at(&place, &credential(), "GET", "test.txt", &[], at, 86_400);
         assert!(
             link.starts_with("https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm="),
             "{link}"

@@ -30,15 +30,20 @@ fn words(error: &Error) -> String {
         text.push_str(&deepest);
         cause = error.source();
     }
-    match (element(&text, "Code"), element(&text, "Message")) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        // A HEAD's refusal has no body, only a number.
-        _ => match deepest.split_once("non-2xx status code: ") {
-            Some((_, status)) => status.trim_end_matches([':', ' ']).to_owned(),
-            None => deepest,
-        },
+    if let Some(words) = words_of(&text) {
+        return words;
     }
+    // A HEAD's refusal has no body, only a number.
+    match deepest.split_once("non-2xx status code: ") {
+        Some((_, status)) => status.trim_end_matches([':', ' ']).to_owned(),
+        None => deepest,
+    }
+}
+
+/// What S3's XML says, if it is any.
+pub(super) fn words_of(text: &str) -> Option<String> {
+    let code = element(text, "Code")?;
+    Some(element(text, "Message").map_or_else(|| code.to_owned(), |message| format!("{code}: {message}")))
 }
 
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {

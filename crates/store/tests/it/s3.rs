@@ -194,6 +194,39 @@ async fn uploads_leave_room_on_the_line() {
     assert!(started.elapsed() >= Duration::from_millis(2_800), "{:?}", started.elapsed());
 }
 
+/// What the bucket's rule goes by: put with every object, taken away, given back; told by the server itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_object_has_no_tag() {
+    let bench = Bench::new();
+    let store = S3Store::open(&config(&bench.seaweed.endpoint(), bench.dir.path())).unwrap();
+    store.put_file(KEY, &bench.file(b"a clip"), Some(&metadata()), PutWhen::Absent).await.unwrap();
+    let path = "/patrolcams/backyard/2016-08-30/Hour-15/record/a%20b%2Bc.mp4";
+    let headers = bench.dir.path().join("headers");
+    let count = || {
+        let dump = ["--dump-header", headers.to_str().unwrap()];
+        assert_eq!(bench.seaweed.s3_request("GET", path, &dump), "200");
+        let told = std::fs::read_to_string(&headers).unwrap().to_ascii_lowercase();
+        told.contains("x-amz-tagging-count: 1")
+    };
+    assert!(count());
+    for may_expire in [false, false, true, true, false] {
+        store.let_expire(KEY, may_expire).await.unwrap();
+        assert_eq!(count(), may_expire);
+    }
+    store.put_bytes(KEY, b"put again").await.unwrap();
+    assert!(count(), "every put lets its object expire");
+    let untagged = S3Config { tags: false, ..config("http://127.0.0.1:1", bench.dir.path()) };
+    S3Store::open(&untagged).unwrap().let_expire(KEY, false).await.unwrap();
+    let wrong = S3Config {
+        keys: Some((S3_KEY.to_owned(), "wrong".to_owned())),
+        ..config(&bench.seaweed.endpoint(), bench.dir.path())
+    };
+    let refused = S3Store::open(&wrong).unwrap().let_expire(KEY, false).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    let nobody = S3Store::open(&config("http://127.0.0.1:1", bench.dir.path())).unwrap();
+    assert!(matches!(nobody.let_expire(KEY, true).await, Err(StoreError::Unavailable(_))));
+}
+
 /// A browser reads a link without keys, also a part; an altered or another's link is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn links_open_one_object() {

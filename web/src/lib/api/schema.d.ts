@@ -78,10 +78,21 @@ export interface paths {
         get: operations["get_event"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete an event.
+         * @description For admins. The clip or still goes for good, with all that was made of it. What is protected stays: take the protection
+         *     away first. After an error the same call may be repeated.
+         */
+        delete: operations["delete_event"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Protect an event, or write a note.
+         * @description For admins. What isn't named stays. A protected event outlives retention. It stands in the store, so a rebuild of the
+         *     catalog keeps it; lists and live streams may show it a moment later than this answer. After an error the same call may
+         *     be repeated.
+         */
+        patch: operations["change_event"];
         trace?: never;
     };
     "/api/v1/live": {
@@ -437,6 +448,16 @@ export interface components {
              * @description Width in pixels.
              */
             width?: number | null;
+        };
+        /** @description What is to be otherwise; what isn't named stays. */
+        EventChanges: {
+            /**
+             * @description A note in one line, at most 2,000 characters; null takes it away.
+             * @example the fox, again
+             */
+            note?: string | null;
+            /** @description Exempt from retention, or not any more. */
+            protected?: boolean;
         };
         /**
          * @description Clip or still.
@@ -864,6 +885,162 @@ export interface operations {
             };
             /** @description There is no such event. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event (any more). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is protected. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store doesn't allow it. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Store or catalog are out of reach: try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EventChanges"];
+            };
+        };
+        responses: {
+            /** @description The event as decided. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description The body says something else than protection and note. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The store doesn't allow it. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Store or catalog are out of reach: try again. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
