@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit bench bench-idle bench-cameras kill \
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit bench bench-idle bench-cameras kill \
         faults fsync-order fuzz clean
 
 help: ## list the commands
@@ -56,6 +56,12 @@ browser-test: ## a real browser against the built program, with clips uploaded b
 	@scripts/say "running the browser tests"
 	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
 	cd web && npm run --silent test:browser
+
+check-template: ## the deployment template: cfn-lint, and what only the template itself can tell
+	@scripts/check-template
+
+deploy-test: ## the deployment on an emulator of AWS that enforces policies; wants `make lambda` and a built program
+	@scripts/deploy-test
 
 audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
