@@ -4,7 +4,6 @@ Owns the processes that it starts and ends them by their ids. Promises that ever
 for. Refuses to talk to anything but the loopback: no credentials of the machine are read.
 """
 
-import asyncio
 import contextlib
 import http.client
 import os
@@ -96,55 +95,48 @@ class TlsFront:
     """
 
     HEAD_MAX_BYTES = 64 * 1024
+    PIECE_BYTES = 64 * 1024
 
     def __init__(self, behind):
         self.behind = behind
-        self.port = None
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        if not self._ready.wait(START_SECONDS):
-            raise Trouble("the TLS front didn't start")
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def end(self):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(END_SECONDS)
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=self.HEAD_MAX_BYTES))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-
-    async def _serve(self, reader, writer):
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            lines = [line for line in head[:-4].split(b"\r\n") if not line.lower().startswith(b"connection:")]
-            lines += [b"Connection: close", b"X-Forwarded-Proto: https"]
-            there, back = await asyncio.open_connection("127.0.0.1", self.behind)
-            back.write(b"\r\n".join(lines) + b"\r\n\r\n")
-            up = asyncio.ensure_future(self._pump(reader, back))
-            try:
-                await self._pump(there, writer)
-            finally:
-                up.cancel()
-                await asyncio.gather(up, return_exceptions=True)
-                back.close()
-        writer.close()
-
-    @staticmethod
-    async def _pump(source, target):
         with contextlib.suppress(OSError):
-            while data := await source.read(64 * 1024):
-                target.write(data)
-                await target.drain()
+            self.door.shutdown(socket.SHUT_RDWR)
+        self.door.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.door.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with client, contextlib.suppress(OSError):
+            client.settimeout(REQUEST_SECONDS)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = client.recv(self.PIECE_BYTES)
+                if not piece or len(head) > self.HEAD_MAX_BYTES:
+                    return
+                head += piece
+            head, body = head.split(b"\r\n\r\n", 1)
+            lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
+            lines += [b"Connection: close", b"X-Forwarded-Proto: https"]
+            with socket.create_connection(("127.0.0.1", self.behind), timeout=REQUEST_SECONDS) as there:
+                there.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+                threading.Thread(target=self._pump, args=(client, there), daemon=True).start()
+                self._pump(there, client)
+                # Ends the other direction, too.
+                client.shutdown(socket.SHUT_RDWR)
+
+    def _pump(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(self.PIECE_BYTES):
+                target.sendall(data)
 
 
 class Cloud:
