@@ -19,7 +19,7 @@ build: web ## build the web app and the program (target/release/camtrail)
 	@scripts/say "building the program (the first time takes a few minutes)"
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 
-test: setup-test web lint rust-test docs web-test browser-test ## run every test, as CI does
+test: setup-test web lint check-template rust-test docs web-test browser-test ## run every test, as CI does
 	@scripts/say "all tests passed"
 
 setup-demo: ## install what the demo needs: ffmpeg

@@ -243,9 +243,9 @@ class Tables(Template):
         for name in CATALOG:
             self.assertIn(f'"{name}"' if name != "camtrail_meta" else "camtrail_meta", source)
 
-    def test_the_catalogs_rows_expire(self):
-        for name in CATALOG:
-            self.assertEqual({"AttributeName": "expires_at", "Enabled": True}, self.tables[name]["TimeToLiveSpecification"], name)
+    def test_rows_expire(self):
+        for name, table in self.tables.items():
+            self.assertEqual({"AttributeName": "expires_at", "Enabled": True}, table["TimeToLiveSpecification"], name)
 
     def test_all_can_be_restored_and_are_paid_by_request(self):
         for name, table in self.tables.items():
@@ -318,6 +318,8 @@ class Rights(Template):
             {
                 ("s3:GetObject", "${BucketName}/${ObjectBase}/*"),
                 ("s3:GetObject", "${BucketName}/derived/*"),
+                ("s3:DeleteObjectTagging", "${BucketName}/${ObjectBase}/*"),
+                ("s3:DeleteObjectTagging", "${BucketName}/derived/*"),
                 ("s3:ListBucket", "${BucketName}"),
             },
             self.objects("ArrivalRole"),
@@ -352,13 +354,23 @@ class Rights(Template):
             self.rights("GatewayUser"),
         )
 
+    def denials(self, name):
+        return {s["Sid"]: s for owner, s in self.statements(allow_only=False) if owner == name and s["Effect"] == "Deny"}
+
     def test_gateway_never_replaces_a_clip(self):
-        (denied,) = [s for name, s in self.statements(allow_only=False) if name == "GatewayUser" and s["Effect"] == "Deny"]
+        """Every PUT that makes an object says If-None-Match; beginning an upload in parts, and its parts, make none."""
+        denied = self.denials("GatewayUser")["NeverReplaceAClip"]
         self.assertEqual("s3:PutObject", denied["Action"])
         self.assertEqual("arn:${AWS::Partition}:s3:::${BucketName}/${ObjectBase}/*", text(denied["Resource"]))
         self.assertEqual(
             {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}, denied["Condition"]
         )
+
+    def test_gateway_never_decides(self):
+        denied = self.denials("GatewayUser")["NeverDecide"]
+        self.assertEqual("s3:PutObject", denied["Action"])
+        self.assertEqual("arn:${AWS::Partition}:s3:::${BucketName}/derived/*/state.json", text(denied["Resource"]))
+        self.assertNotIn("Condition", denied)
 
     def test_each_function_has_its_own_role_that_only_lambda_takes(self):
         roles = [text(f["Properties"]["Role"]) for f in self.of("AWS::Serverless::Function").values()]
@@ -406,6 +418,15 @@ class Functions(Template):
         queue = self.properties("DeadLetters")
         self.assertIs(True, queue["SqsManagedSseEnabled"])
         self.assertEqual(14 * 24 * 3600, queue["MessageRetentionPeriod"])
+
+    def test_the_scheduled_function_is_called_and_may_be(self):
+        rule = self.properties("Schedule")
+        self.assertEqual("ENABLED", rule["State"])
+        self.assertEqual("rate(15 minutes)", rule["ScheduleExpression"])
+        self.assertEqual(["${ScheduledFunction.Arn}"], [text(target["Arn"]) for target in rule["Targets"]])
+        permission = self.properties("SchedulePermission")
+        self.assertEqual("${Schedule.Arn}", text(permission["SourceArn"]))
+        self.assertEqual("events.amazonaws.com", permission["Principal"])
 
     def test_no_function_is_given_a_secret(self):
         variables = dict(self.template["Globals"]["Function"]["Environment"]["Variables"])

@@ -99,6 +99,8 @@ class TlsFront:
 
     def __init__(self, behind):
         self.behind = behind
+        # The heads of requests that write, in small letters: what the emulator forgets or can't judge is seen in them.
+        self.writes = []
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port = self.door.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -124,6 +126,8 @@ class TlsFront:
                     return
                 head += piece
             head, body = head.split(b"\r\n\r\n", 1)
+            if head.startswith((b"PUT ", b"POST ")):
+                self.writes.append(head.decode("latin-1").lower())
             lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
             lines += [b"Connection: close", b"X-Forwarded-Proto: https"]
             with socket.create_connection(("127.0.0.1", self.behind), timeout=REQUEST_SECONDS) as there:
