@@ -107,6 +107,7 @@ class World:
             "AWS_ACCESS_KEY_ID": access,
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_REGION": cloud.REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.cloud.url,
             "AWS_ENDPOINT_URL_S3": self.cloud.url,
             "AWS_ENDPOINT_URL_DYNAMODB": self.cloud.url,
@@ -317,6 +318,10 @@ def a_user_is_added_from_the_admins_machine(world):
     password = world.passwords["user"]
     world.admin("user", "add", USER, stdin=f"{password}\n{password}\n".encode())
     expect(USER in world.admin("user", "list"), "the list doesn't show the user")
+    # In the table, not in a database of the admin's machine.
+    kept = world.root("dynamodb").scan(TableName=f"{PREFIX}camtrail_accounts")["Items"]
+    expect(USER in json.dumps(kept), "the user isn't in camtrail_accounts")
+    expect(password not in json.dumps(kept), "camtrail_accounts holds the password itself")
 
 
 @check(a_user_is_added_from_the_admins_machine)
