@@ -61,6 +61,7 @@ check-template: ## the deployment template: cfn-lint, and what only the template
 	@scripts/check-template
 
 deploy-test: ## the deployment on an emulator of AWS that enforces policies; wants `make lambda` and a built program
+	@scripts/setup test
 	@scripts/deploy-test
 
 audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
