@@ -6,7 +6,8 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test audit lambda bench bench-idle bench-cameras bench-function kill \
+.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
+        bench bench-idle bench-cameras bench-function kill \
         faults fsync-order fuzz clean
 
 help: ## list the commands
@@ -19,7 +20,7 @@ build: web ## build the web app and the program (target/release/camtrail)
 	@scripts/say "building the program (the first time takes a few minutes)"
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 
-test: setup-test web lint rust-test docs web-test browser-test ## run every test, as CI does
+test: setup-test web lint check-template rust-test docs web-test browser-test deploy-test ## run every test, as CI does
 	@scripts/say "all tests passed"
 
 setup-demo: ## install what the demo needs: ffmpeg
@@ -56,6 +57,13 @@ browser-test: ## a real browser against the built program, with clips uploaded b
 	@scripts/say "running the browser tests"
 	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
 	cd web && npm run --silent test:browser
+
+check-template: ## the deployment template: cfn-lint, and what only the template itself can tell
+	@scripts/check-template
+
+deploy-test: setup-test lambda ## the template with the real functions on an emulator of AWS that enforces its policies
+	cargo build $(CARGO_FLAGS) -p camtrail --quiet
+	@CAMTRAIL_BIN=$${CAMTRAIL_BIN:-$${CARGO_TARGET_DIR:-target}/debug/camtrail} scripts/deploy-test
 
 audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

@@ -5,7 +5,7 @@ use std::process::Command;
 use camtrail_services::LambdaHost;
 use serde_json::{Value, json};
 
-use crate::support::{BUCKET, Cloud, function, notification, run, text};
+use crate::support::{BUCKET, Cloud, camtrail, function, notification, run, text};
 
 const ARRIVAL: &str = "security_cam_video_added";
 /// The article's own test event.
@@ -21,6 +21,13 @@ fn invoke(function: &mut LambdaHost, event: &Value) -> Result<Value, Value> {
 /// The totals that the function answers with.
 fn totals(outcome: &Result<Value, Value>) -> &str {
     text(outcome.as_ref().unwrap_or_else(|error| panic!("{error}")), "totals")
+}
+
+#[test]
+fn the_template_is_printed_as_it_is_deployed() {
+    let printed = run(camtrail().args(["aws", "template"])).stdout;
+    let shipped = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/aws/template.yaml")).unwrap();
+    assert!(printed == shipped && shipped.starts_with(b"AWSTemplateFormatVersion"));
 }
 
 #[test]

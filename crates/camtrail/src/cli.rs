@@ -111,6 +111,15 @@ pub(crate) enum Command {
     Retention(ConfigArgs),
     /// Print the OpenAPI document of the REST API.
     Openapi,
+    /// The serverless shape on AWS.
+    #[command(subcommand)]
+    Aws(AwsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AwsCommand {
+    /// Print the deployment template (deploy/aws/template.yaml; its guide is beside it).
+    Template,
 }
 
 #[derive(Debug, Subcommand)]

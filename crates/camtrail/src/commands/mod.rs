@@ -10,7 +10,7 @@ mod serve;
 
 use anyhow::Context;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{AwsCommand, Cli, Command};
 
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
@@ -27,6 +27,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
             let document =
                 camtrail_api::openapi().to_pretty_json().context("writing the OpenAPI document")?;
             println!("{document}");
+            Ok(())
+        }
+        Command::Aws(AwsCommand::Template) => {
+            print!("{}", include_str!("../../../../deploy/aws/template.yaml"));
             Ok(())
         }
     }
