@@ -140,3 +140,39 @@ test.describe('on a phone, below a base path', () => {
     }
   });
 });
+
+test('where answers can’t stream, news come by asking, and nothing looks broken between', async ({
+  page,
+}) => {
+  await box.stop();
+  box = await Box.start({ CAMTRAIL__HTTP__LIVE: 'poll' });
+  await page.goto(box.url);
+  await signIn(page, ADMIN);
+  const status = page.getByTestId('live-status');
+  await expect(status).toContainText('Live');
+  const seen = new Set<string>();
+  await page.exposeFunction('liveStatusSeen', (text: string) => seen.add(text.trim()));
+  await status.evaluate((element) => {
+    const tell = () =>
+      (window as unknown as { liveStatusSeen: (text: string) => void }).liveStatusSeen(
+        element.textContent,
+      );
+    new MutationObserver(tell).observe(element, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
+    tell();
+  });
+  await uploadBoth('backyard');
+  await expect(cards(page)).toHaveCount(2, { timeout: 20_000 });
+  await postersLoaded(page, 2);
+  // Two polls later it was never anything but live.
+  await page.waitForRequest((request) => request.url().endsWith('/api/v1/live'));
+  await page.waitForRequest((request) => request.url().endsWith('/api/v1/live'));
+  expect([...seen].filter((text) => !text.includes('Live'))).toEqual([]);
+  await box.pause();
+  await expect(status).not.toContainText('Live', { timeout: 30_000 });
+  await box.resume();
+  await expect(status).toContainText('Live', { timeout: 30_000 });
+});

@@ -10,8 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus, Status,
-    StatusSource, Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource, Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -330,7 +329,7 @@ impl Rooms {
             config: ApiConfig {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
-                live: LiveMode::Stream,
+                live: settings.live,
             },
             stop,
         }))

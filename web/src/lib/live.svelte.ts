@@ -74,7 +74,7 @@ export class LiveConnection {
     });
     source.onopen = () => {
       if (this.#pollMs === null) return; // `ready` will tell
-      clearTimeout(this.#overdue);
+      this.#arrived();
       this.state = 'live';
     };
     for (const type of ['new', 'changed', 'removed', 'camera'] as const) {
@@ -106,15 +106,20 @@ export class LiveConnection {
     this.#timer = setTimeout(() => this.#open(), delay * (0.5 + Math.random() / 2));
   }
 
+  /** From the last answer on: a poll that fails doesn't begin the wait anew. */
   #expectNext(withinMs: number): void {
-    clearTimeout(this.#overdue);
-    this.#overdue = setTimeout(() => {
+    this.#overdue ??= setTimeout(() => {
       this.state = 'reconnecting';
     }, withinMs);
   }
 
-  #close(): void {
+  #arrived(): void {
     clearTimeout(this.#overdue);
+    this.#overdue = undefined;
+  }
+
+  #close(): void {
+    this.#arrived();
     this.#pollMs = null;
     this.#source?.close();
     this.#source = null;

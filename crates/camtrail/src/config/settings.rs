@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use camtrail_api::CameraSettings;
+use camtrail_api::{CameraSettings, LiveMode};
 use camtrail_auth::Token;
 use camtrail_aws::DynamoConfig;
 use camtrail_ftp::TlsConfig;
@@ -55,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) http_listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
+    pub(crate) live: LiveMode,
 }
 
 /// Where events are listed.
@@ -348,6 +349,11 @@ impl Settings {
             http_listen: check.address("http.listen", &config.http.listen)?,
             public_url: check.public_url(&config.http.public_url)?,
             base_path: check.base_path(&config.http.base_path)?,
+            live: match config.http.live.as_str() {
+                "stream" => LiveMode::Stream,
+                "poll" => LiveMode::Poll,
+                other => return Err(check.wrong("http.live", other, "\"stream\" or \"poll\"")),
+            },
         })
     }
 }
@@ -435,6 +441,7 @@ mod tests {
                 "ftp.tls_cert: found \"/nope\", expected a PEM file",
             ),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
+            ("[http]\nlive = \"often\"", "http.live"),
             ("[[watch]]\npath = \"\"", "watch[0].path: found \"\", expected the whole path of a folder"),
             (
                 "[[watch]]\npath = \"/etc/passwd\"",

@@ -278,10 +278,17 @@ pub(crate) struct Http {
     pub(crate) public_url: String,
     /// Below which path everything stands.
     pub(crate) base_path: String,
+    /// `stream`; or `poll`, behind a proxy that holds answers back until they are whole.
+    pub(crate) live: String,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), public_url: String::new(), base_path: String::new() }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
+            base_path: String::new(),
+            live: "stream".to_owned(),
+        }
     }
 }
