@@ -6,7 +6,7 @@ use camtrail_model::{
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::{changes, db::from_sqlite, row};
+use crate::{changes, db::from_sqlite, review, row};
 
 type Outcome<T> = Result<T, CatalogError>;
 
@@ -88,6 +88,7 @@ fn replace(db: &Connection, record: &CatalogRecord, there: &Present) -> Outcome<
     if there.id == record.id() {
         changes::note(db, ChangeKind::Changed, &there.id)
     } else {
+        review::forget(db, &there.id)?;
         changes::note(db, ChangeKind::Removed, &there.id)?;
         changes::note(db, ChangeKind::New, &record.id())
     }
@@ -167,6 +168,7 @@ fn delete(db: &Connection, row_id: i64, id: &EventId) -> Outcome<()> {
 pub(crate) fn remove(db: &Connection, key: &ObjectKey) -> Outcome<bool> {
     let Some(there) = present(db, key)? else { return Ok(false) };
     delete(db, there.row_id, &there.id)?;
+    review::forget(db, &there.id)?;
     changes::note(db, ChangeKind::Removed, &there.id)?;
     Ok(true)
 }

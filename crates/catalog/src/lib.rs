@@ -2,7 +2,7 @@
 //!
 //! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions, tokens), `DATA_DIR/ledger.db` (what the gateway
 //! shipped) and `DATA_DIR/taken.db` (what watched folders gave). Promises what the ports `Catalog`, `Accounts`,
-//! `CameraTokens`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
+//! `CameraTokens`, `ReviewState`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
 //! One writer thread with group commit, so "database is locked" can't happen inside the process; other processes
 //! (commands) wait at most the busy timeout.
 
@@ -14,6 +14,7 @@ mod expiry;
 mod ledger;
 mod migrations;
 mod pages;
+mod review;
 mod row;
 mod taken;
 mod tokens;

@@ -14,6 +14,7 @@ pub mod names;
 pub mod object_key;
 pub mod page;
 pub mod ports;
+pub mod review;
 pub mod sniff;
 #[cfg(feature = "testing")]
 pub mod testing;
