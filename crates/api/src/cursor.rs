@@ -3,11 +3,12 @@
 use std::hash::{Hash, Hasher};
 
 use camtrail_auth::SigningKey;
-use camtrail_model::{EventId, EventQuery, Position};
+use camtrail_model::{EventId, EventQuery, Millis, Position, ports::Viewed};
 
 use crate::problem::Problem;
 
 const PURPOSE: &str = "cursor";
+const VIEWED_PURPOSE: &str = "cursor of viewed";
 
 /// The text for the place `position` in the pages of `query`.
 pub(crate) fn encode(key: &SigningKey, query: &EventQuery, position: &Position) -> String {
@@ -28,6 +29,38 @@ pub(crate) fn decode(key: &SigningKey, query: &EventQuery, text: &str) -> Result
         return Err(wrong());
     }
     EventId::parse(position).ok_or_else(wrong)
+}
+
+/// The text for the place behind `last` in what `user` has viewed since then.
+pub(crate) fn encode_viewed(key: &SigningKey, user: &str, since: Millis, last: &Viewed) -> String {
+    let place = format!("{}-{}", last.at.0, last.id);
+    let signature = key.sign(VIEWED_PURPOSE, &viewed_message(user, since, &place));
+    format!("{place}.{signature}")
+}
+
+/// Reads it back; 400 for one that was altered, or comes from another list.
+pub(crate) fn decode_viewed(
+    key: &SigningKey,
+    user: &str,
+    since: Millis,
+    text: &str,
+) -> Result<Viewed, Problem> {
+    let read = || {
+        let (place, signature) = text.split_once('.')?;
+        let is_ours = key.verify(VIEWED_PURPOSE, &viewed_message(user, since, place), signature);
+        let (at, id) = place.split_once('-').filter(|_| is_ours)?;
+        Some(Viewed { at: Millis(at.parse().ok()?), id: EventId::parse(id)? })
+    };
+    read().ok_or_else(|| {
+        Problem::bad_request(
+            "cursor: this is not a cursor of this list; expected the next_cursor of a page with the same since",
+        )
+    })
+}
+
+fn viewed_message(user: &str, since: Millis, place: &str) -> String {
+    // The name last: it may hold anything.
+    format!("{}\0{place}\0{user}", since.0)
 }
 
 fn message(query: &EventQuery, position: &str) -> String {

@@ -14,6 +14,7 @@ use crate::{
     cursor,
     dto::{Event, EventKind, EventPage},
     problem::Problem,
+    routes::viewed,
     signed_in::SignedIn,
     state::Api,
 };
@@ -94,7 +95,7 @@ fn date(text: &str) -> Result<Date, Problem> {
     })
 }
 
-fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
+pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
     if let Ok(millis) = text.parse::<i64>() {
         return Ok(Millis(millis));
     }
@@ -118,7 +119,7 @@ fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    _: SignedIn,
+    SignedIn { user, .. }: SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -127,9 +128,11 @@ pub(crate) async fn list(
         asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
     let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
     let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
+    let viewed = viewed::of(&api, &user.name, &page.items).await;
     let mut items = Vec::with_capacity(page.items.len());
     for record in &page.items {
-        items.push(Event::new(&api, record).await);
+        let viewed = viewed.as_ref().map(|viewed| viewed.contains(&record.id()));
+        items.push(Event::new(&api, record).await.seen(viewed));
     }
     Ok(Json(EventPage { items, next_cursor }))
 }
@@ -146,11 +149,12 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(
     State(api): State<Api>,
-    _: SignedIn,
+    SignedIn { user, .. }: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<Event>, Problem> {
     let missing = || Problem::not_found("event");
     let id = EventId::parse(&id).ok_or_else(missing)?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    Ok(Json(Event::new(&api, &record).await))
+    let viewed = viewed::of(&api, &user.name, std::slice::from_ref(&record)).await;
+    Ok(Json(Event::new(&api, &record).await.seen(viewed.map(|viewed| viewed.contains(&id)))))
 }

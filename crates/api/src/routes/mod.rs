@@ -8,3 +8,4 @@ pub(crate) mod live;
 pub(crate) mod media;
 pub(crate) mod session;
 pub(crate) mod system;
+pub(crate) mod viewed;

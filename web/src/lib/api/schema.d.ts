@@ -67,6 +67,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark many events as viewed.
+         * @description For the signed-in user: the events `ids`, or everything up to an event. If one of the ids doesn't exist, none is
+         *     marked.
+         */
+        post: operations["mark_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}": {
         parameters: {
             query?: never;
@@ -77,6 +98,26 @@ export interface paths {
         /** One event. */
         get: operations["get_event"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Mark an event as viewed, or as unviewed.
+         * @description For the signed-in user. Doing it again changes nothing.
+         */
+        put: operations["mark_event"];
         post?: never;
         delete?: never;
         options?: never;
@@ -160,6 +201,26 @@ export interface paths {
         };
         /** How the box is doing. */
         get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was viewed.
+         * @description By the signed-in user, in the order of marking; also events that are gone since.
+         */
+        get: operations["list_viewed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -429,8 +490,8 @@ export interface components {
              * @example h264
              */
             video_codec?: string | null;
-            /** @description Whether you have seen it. */
-            viewed: boolean;
+            /** @description Whether you have seen it; null where that isn't told: in live updates, and while it can't be read. */
+            viewed?: boolean | null;
             /**
              * Format: int32
              * @description Width in pixels.
@@ -516,6 +577,18 @@ export interface components {
             event?: components["schemas"]["Event"] | null;
             /** @description Which event. */
             id: string;
+        };
+        /** @description Which events have been seen: either `ids` or `up_to`. */
+        MarkMany: {
+            /** @description These, 500 at most. */
+            ids?: string[] | null;
+            /** @description Everything up to this event that is stored by now: it, and all that stand behind it when the newest are first. */
+            up_to?: string | null;
+        };
+        /** @description Whether an event is to be seen as viewed. */
+        MarkOne: {
+            /** @description Seen, or to be seen again. */
+            viewed: boolean;
         };
         /** @description The media tool. */
         MediaStatus: {
@@ -618,6 +691,28 @@ export interface components {
          * @enum {string}
          */
         UserRole: "viewer" | "admin";
+        /** @description A marked event. */
+        ViewedEvent: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was marked.
+             */
+            viewed_at: string;
+        };
+        /** @description A page of marked events. */
+        ViewedList: {
+            /** @description Events that were marked by themselves and still are, by the time of marking. */
+            items: components["schemas"]["ViewedEvent"][];
+            /** @description The cursor of the next page; null on the last. */
+            next_cursor?: string | null;
+            /**
+             * @description What was marked with `up_to`: everything up to `id` that was stored until `viewed_at` is viewed too, but for
+             *     what was marked as unviewed after that. The same on every page.
+             */
+            up_to: components["schemas"]["ViewedEvent"][];
+        };
         /** @description A folder from which files are taken. */
         WatchedFolder: {
             /**
@@ -834,6 +929,55 @@ export interface operations {
             };
         };
     };
+    mark_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkMany"];
+            };
+        };
+        responses: {
+            /** @description Marked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON, or has too many ids. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_event: {
         parameters: {
             query?: never;
@@ -853,6 +997,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkOne"];
+            };
+        };
+        responses: {
+            /** @description Marked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */
@@ -1130,6 +1326,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_viewed: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what was marked at this moment or later: RFC 3339, or milliseconds since 1970. Whoever keeps up asks from a
+                 *     minute before the newest mark they know: servers' clocks differ.
+                 */
+                since?: string;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same query. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of marks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewedList"];
+                };
+            };
+            /** @description A parameter or the cursor is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */
