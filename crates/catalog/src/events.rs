@@ -230,6 +230,12 @@ pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNot
     changes::note_camera(db, camera)
 }
 
+pub(crate) fn camera_names(db: &Connection) -> Outcome<Vec<CameraName>> {
+    let mut statement = db.prepare_cached("SELECT name FROM cameras ORDER BY name").map_err(from_sqlite)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(from_sqlite)?;
+    names.map(|name| name.map(|name| CameraName::from_folder(&name)).map_err(from_sqlite)).collect()
+}
+
 pub(crate) fn cameras(db: &Connection) -> Outcome<Vec<CameraSummary>> {
     let sql = "SELECT name, events, last_seen_at, clock_error_ms, test_name, test_size, test_at, \
                (SELECT max(newest) FROM (SELECT max(event_ts) AS newest FROM events WHERE camera = name AND kind = 0 \

@@ -7,6 +7,7 @@ pub mod camera;
 pub mod capture;
 pub mod derived;
 pub mod event;
+pub mod groups;
 pub mod live;
 pub mod media;
 pub mod metadata;

@@ -62,6 +62,11 @@ async fn keep_the_review_contract() {
     testing::review_contract(fresh_blocking).await;
 }
 
+#[tokio::test]
+async fn keep_the_groups_contract() {
+    testing::groups_contract(&open(&config(&fresh_prefix())).await).await;
+}
+
 /// A page of events costs one read of its marks for each hundred, whatever else was ever marked.
 #[tokio::test]
 async fn a_page_asks_for_its_own_marks_only() {

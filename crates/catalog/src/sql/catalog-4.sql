@@ -14,3 +14,8 @@ CREATE TABLE viewed_up_to (
   user   TEXT PRIMARY KEY,
   steps  TEXT NOT NULL
 ) WITHOUT ROWID;
+-- Groups of cameras: all of them as one text, replaced as a whole.
+CREATE TABLE camera_groups (
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  text  TEXT NOT NULL
+);

@@ -5,6 +5,7 @@ mod accounts;
 mod catalog;
 mod clock;
 mod expiry;
+mod groups;
 mod intake;
 mod ledger;
 mod media_tool;
@@ -21,6 +22,7 @@ pub use accounts::{
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
 pub use expiry::{Expiry, Kept};
+pub use groups::Groups;
 pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster};
