@@ -194,9 +194,9 @@ fn people_are_the_same_everywhere() {
     assert_eq!((guesses, guess(&other)), (vec![401; 6], 429));
 }
 
-/// What a person viewed at one program is viewed at the other.
+/// What a person viewed, and grouped, at one program is so at the other.
 #[test]
-fn what_was_viewed_is_the_same_everywhere() {
+fn marks_and_groups_are_the_same_everywhere() {
     let server = DynamoDbLocal::start();
     let settings = settings(&server.endpoint());
     let env = borrowed(&settings);
@@ -216,6 +216,12 @@ fn what_was_viewed_is_the_same_everywhere() {
     let up_to = serde_json::json!({"up_to": ids[1]});
     assert_eq!(there.request("POST", "/api/v1/events/viewed", &[], Some(&up_to)).status, 204);
     assert_eq!(viewed(&here), [true; 3]);
+    let groups = serde_json::json!({"items": [
+        {"name": "gates", "contains": ["GATE"]}, {"name": "others", "not_contains": ["gate"]}
+    ]});
+    assert_eq!(here.request("PUT", "/api/v1/groups", &[], Some(&groups)).status, 200);
+    assert_eq!((there.events("group=gates").len(), there.events("group=others").len()), (3, 0));
+    there.get("/api/v1/events?group=nobody").problem(400);
     let list = there.get("/api/v1/viewed?since=0").json();
     assert_eq!(
         (text(&list["items"][0], "id"), text(&list["up_to"][0], "id")),

@@ -65,6 +65,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::viewed::list))
         .routes(routes!(routes::media::media))
         .routes(routes!(routes::cameras::list))
+        .routes(routes!(routes::groups::list, routes::groups::put))
         .routes(routes!(routes::live::live))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())

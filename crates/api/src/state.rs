@@ -5,7 +5,9 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, CameraTokens, Catalog, Clock, Intake, ObjectStore, ReviewState, SignInFailures},
+    ports::{
+        Accounts, CameraTokens, Catalog, Clock, Groups, Intake, ObjectStore, ReviewState, SignInFailures,
+    },
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -173,6 +175,8 @@ pub struct ApiParts {
     pub accounts: Arc<dyn Accounts>,
     /// What is remembered of wrong sign-ins, by all processes that take any.
     pub sign_in_failures: Arc<dyn SignInFailures>,
+    /// How cameras are grouped.
+    pub groups: Arc<dyn Groups>,
     /// What they have seen.
     pub review: Arc<dyn ReviewState>,
     /// Who may upload by HTTP.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use camtrail_auth::MemoryFailures;
 use camtrail_aws::{DynamoAccounts, DynamoCatalog};
 use camtrail_catalog::SqliteCatalog;
-use camtrail_model::ports::{Accounts, CameraTokens, Catalog, ReviewState, SignInFailures};
+use camtrail_model::ports::{Accounts, CameraTokens, Catalog, Groups, ReviewState, SignInFailures};
 
 use crate::{
     app::DataDir,
@@ -28,6 +28,7 @@ pub(crate) struct Catalogs {
     pub(crate) tokens: Arc<dyn CameraTokens>,
     pub(crate) sign_in_failures: Arc<dyn SignInFailures>,
     pub(crate) review: Arc<dyn ReviewState>,
+    pub(crate) groups: Arc<dyn Groups>,
     /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
@@ -45,6 +46,7 @@ impl Catalogs {
                 tokens: Arc::new(local.clone()),
                 sign_in_failures: Arc::new(MemoryFailures::default()),
                 review: Arc::new(local.clone()),
+                groups: Arc::new(local.clone()),
                 local,
             });
         };
@@ -68,7 +70,8 @@ impl Catalogs {
             ftp_accounts: Arc::new(FtpAccounts::new(Arc::new(accounts.clone()), Arc::new(local.clone()))),
             tokens: Arc::new(accounts.clone()),
             sign_in_failures: Arc::new(accounts.clone()),
-            review: Arc::new(accounts),
+            review: Arc::new(accounts.clone()),
+            groups: Arc::new(accounts),
             local,
         })
     }

@@ -202,7 +202,7 @@ mod tests {
         assert!(error(group(&[""], &[], &[])).contains("contains \"\""));
         assert!(error(group(&[], &["a\nb"], &[])).contains("not_contains"));
         assert!(error(group(&[], &[], &["a/b"])).starts_with("in: "));
-        assert!(error(group(&["x"; 2_001], &[], &[])).contains("2001"));
+        assert!(error(group(&vec!["x"; 2_001], &[], &[])).contains("2001"));
         assert!(error(CameraGroup { name: "é".repeat(33), ..CameraGroup::default() }).contains("name"));
         let one = group(&["x"], &["y", "é"], &["b"]);
         assert!(CameraGroups::new(vec![one.clone(), one.clone()]).unwrap_err().to_string().contains("two"));

@@ -14,7 +14,7 @@ use crate::{
     cursor,
     dto::{Event, EventKind, EventPage},
     problem::Problem,
-    routes::viewed,
+    routes::{groups, viewed},
     signed_in::SignedIn,
     state::Api,
 };
@@ -30,6 +30,9 @@ pub(crate) struct ListQuery {
     /// Only this camera; may stand several times.
     #[serde(default)]
     camera: Vec<String>,
+    /// Only cameras of this group; with `camera` as well, only those that are both.
+    #[param(example = "Front")]
+    group: Option<String>,
     /// Only clips (`record`) or stills (`snap`).
     kind: Option<EventKind>,
     /// Only this date, in each camera's own zone.
@@ -123,11 +126,22 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let (query, limit) = asked.parse()?;
-    let after =
-        asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
-    let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
-    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
+    let ((query, limit), group) = (asked.parse()?, asked.group.as_deref());
+    let after = asked
+        .cursor
+        .as_deref()
+        .map(|text| cursor::decode(&api.parts.key, &query, group, text))
+        .transpose()?;
+    // Cursors belong to what was asked for: a camera that joins the group meanwhile breaks no walk.
+    let narrowed = match group {
+        None => Some(query.clone()),
+        Some(name) => groups::narrowed(&api, &query, name).await?,
+    };
+    let Some(narrowed) = narrowed else {
+        return Ok(Json(EventPage { items: Vec::new(), next_cursor: None }));
+    };
+    let page = api.parts.catalog.page(&narrowed, limit, after.as_ref()).await?;
+    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, group, &position));
     let viewed = viewed::of(&api, &user.name, &page.items).await;
     let mut items = Vec::with_capacity(page.items.len());
     for record in &page.items {

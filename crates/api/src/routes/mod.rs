@@ -3,6 +3,7 @@
 pub(crate) mod arrivals;
 pub(crate) mod cameras;
 pub(crate) mod events;
+pub(crate) mod groups;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod media;

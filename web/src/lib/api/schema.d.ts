@@ -125,6 +125,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List groups of cameras. */
+        get: operations["list_groups"];
+        /**
+         * Replace all groups of cameras.
+         * @description In one step, for everybody; admins only. Whoever writes last wins.
+         */
+        put: operations["put_groups"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -552,6 +573,40 @@ export interface components {
              */
             peer: string;
         };
+        /** @description A group of cameras. Without any rule it holds all. */
+        Group: {
+            /**
+             * @description Cameras whose name has one of these in it, in upper or lower case.
+             * @example [
+             *       "front"
+             *     ]
+             */
+            contains?: string[];
+            /**
+             * @description And these cameras.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            in?: string[];
+            /**
+             * @description Its name; unique.
+             * @example Front
+             */
+            name: string;
+            /**
+             * @description But none whose name has one of these in it.
+             * @example [
+             *       "indoor"
+             *     ]
+             */
+            not_contains?: string[];
+        };
+        /** @description All groups, in their order. */
+        GroupList: {
+            /** @description The groups, 100 at most. */
+            items: components["schemas"]["Group"][];
+        };
         /** @description What is durable now. */
         Ingested: {
             /**
@@ -873,6 +928,11 @@ export interface operations {
             query?: {
                 /** @description Only this camera; may stand several times. */
                 camera?: string[];
+                /**
+                 * @description Only cameras of this group; with `camera` as well, only those that are both.
+                 * @example Front
+                 */
+                group?: string;
                 /** @description Only clips (`record`) or stills (`snap`). */
                 kind?: components["schemas"]["EventKind"];
                 /**
@@ -1062,6 +1122,86 @@ export interface operations {
             };
             /** @description There is no such event. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupList"];
+            };
+        };
+        responses: {
+            /** @description The groups as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description The body is no such JSON, or a rule can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
