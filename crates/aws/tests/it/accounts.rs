@@ -158,6 +158,26 @@ async fn rows_expire_and_tell_no_secrets() {
     assert!(!of("users").contains_key("expires_at"));
 }
 
+/// The whole contracts, over a line that loses answers and a server that throttles.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_hold_over_a_bad_line() {
+    let endpoint = proxy(&config("").endpoint.unwrap(), |number, operation| match number % 10 {
+        // Making tables is a person's to repeat.
+        _ if ["CreateTable", "DescribeTable", "UpdateTimeToLive"].contains(&operation) => Fault::None,
+        1 => Fault::Throttled,
+        4 => Fault::AnswerLost,
+        _ => Fault::None,
+    })
+    .await;
+    let fresh = || {
+        let config = DynamoConfig { endpoint: Some(endpoint.clone()), ..config(&fresh_prefix()) };
+        tokio::task::block_in_place(|| Handle::current().block_on(async { Arc::new(open(&config).await) }))
+    };
+    testing::accounts_contract(fresh).await;
+    testing::review_contract(fresh).await;
+    testing::groups_contract(&*fresh()).await;
+}
+
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
 /// Three in ten requests don't go through: everything is done once, or as if it had been.
