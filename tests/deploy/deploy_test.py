@@ -479,6 +479,19 @@ def what_is_protected_is_spared(world):
 
 
 @check(an_upload_becomes_an_event)
+def what_was_viewed_is_remembered(world):
+    """A mark is the signed-in person's, kept in the accounts' table; groups of cameras as well."""
+    path = f"/api/v1/events/{urllib.parse.quote(world.clip['id'], safe='')}/viewed"
+    status, _, answer = world.api("PUT", path, {"viewed": True})
+    expect(status == 204, f"PUT …/viewed gave {status}: {answer}")
+    expect(world.event("backyard")["viewed"] is True, "the list doesn't say that it was viewed")
+    groups = {"items": [{"name": "outside", "contains": ["yard"], "not_contains": [], "in": []}]}
+    status, _, answer = world.api("PUT", "/api/v1/groups", groups)
+    expect(status in (200, 204), f"PUT /groups gave {status}: {answer}")
+    expect([event["camera_name"] for event in world.events(group="outside")] == ["backyard"], "the group isn't backyard alone")
+
+
+@check(an_upload_becomes_an_event)
 def a_cut_upload_gives_way_to_the_whole_one(world):
     """A camera is cut off and sends again: first there is an incomplete event, then the whole one alone, and the gateway,
     which can't delete, leaves the cut one's object to the lifecycle (NEVER-19)."""

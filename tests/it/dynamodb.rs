@@ -203,6 +203,41 @@ fn people_are_the_same_everywhere() {
     assert_eq!((guesses, guess(&other)), (vec![401; 6], 429));
 }
 
+/// What a person viewed, and grouped, at one program is so at the other.
+#[test]
+fn marks_and_groups_are_the_same_everywhere() {
+    let server = DynamoDbLocal::start();
+    let settings = settings(&server.endpoint());
+    let env = borrowed(&settings);
+    let start = || Instance::with(&Options { env: &env, ..Options::default() });
+    let (one, other) = (start(), start());
+    for n in 0..3 {
+        one.camera().upload(format!("/gate/snap/{n}.jpg"), &still_with(n, 9_000));
+    }
+    let (here, there) = (one.person(), other.person());
+    here.settle();
+    let ids: Vec<_> = here.events("").iter().map(|event| text(event, "id").to_owned()).collect();
+    let viewed = |web: &Web| web.events("").iter().map(|event| event["viewed"] == true).collect::<Vec<_>>();
+    assert_eq!(viewed(&there), [false; 3]);
+    let path = format!("/api/v1/events/{}/viewed", ids[0]);
+    assert_eq!(here.request("PUT", &path, &[], Some(&serde_json::json!({"viewed": true}))).status, 204);
+    assert_eq!(viewed(&there), [true, false, false]);
+    let up_to = serde_json::json!({"up_to": ids[1]});
+    assert_eq!(there.request("POST", "/api/v1/events/viewed", &[], Some(&up_to)).status, 204);
+    assert_eq!(viewed(&here), [true; 3]);
+    let groups = serde_json::json!({"items": [
+        {"name": "gates", "contains": ["GATE"]}, {"name": "others", "not_contains": ["gate"]}
+    ]});
+    assert_eq!(here.request("PUT", "/api/v1/groups", &[], Some(&groups)).status, 200);
+    assert_eq!((there.events("group=gates").len(), there.events("group=others").len()), (3, 0));
+    there.get("/api/v1/events?group=nobody").problem(400);
+    let list = there.get("/api/v1/viewed?since=0").json();
+    assert_eq!(
+        (text(&list["items"][0], "id"), text(&list["up_to"][0], "id")),
+        (ids[0].as_str(), ids[1].as_str())
+    );
+}
+
 /// Accounts and tokens of cameras that one command made are good at every program.
 #[test]
 fn cameras_are_the_same_everywhere() {

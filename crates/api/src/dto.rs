@@ -80,8 +80,8 @@ pub(crate) struct Event {
     sha256: Option<String>,
     /// SHA-256 of the bytes as the camera sent them, hex.
     original_sha256: Option<String>,
-    /// Whether you have seen it.
-    viewed: bool,
+    /// Whether you have seen it; null where that isn't told: in live updates, and while it can't be read.
+    viewed: Option<bool>,
     /// Exempt from retention.
     protected: bool,
     /// A person's note.
@@ -188,10 +188,17 @@ impl Event {
             stored_at: utc(metadata.stored_at),
             sha256: metadata.sha256.map(|digest| digest.to_string()),
             original_sha256: metadata.original_sha256.map(|digest| digest.to_string()),
-            viewed: false,
+            viewed: None,
             protected: record.protected,
             note: record.note.clone(),
         }
+    }
+}
+
+impl Event {
+    /// As one person sees it.
+    pub(crate) fn seen(self, viewed: Option<bool>) -> Self {
+        Self { viewed, ..self }
     }
 }
 

@@ -60,8 +60,12 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
+        .routes(routes!(routes::viewed::mark_one))
+        .routes(routes!(routes::viewed::mark_many))
+        .routes(routes!(routes::viewed::list))
         .routes(routes!(routes::media::media))
         .routes(routes!(routes::cameras::list))
+        .routes(routes!(routes::groups::list, routes::groups::put))
         .routes(routes!(routes::live::live))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())

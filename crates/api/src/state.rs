@@ -6,7 +6,10 @@ use camtrail_arrival::Decisions;
 use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
-    ports::{Accounts, ArrivalSink, CameraTokens, Catalog, Clock, Intake, ObjectStore, SignInFailures},
+    ports::{
+        Accounts, ArrivalSink, CameraTokens, Catalog, Clock, Groups, Intake, ObjectStore, ReviewState,
+        SignInFailures,
+    },
 };
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -188,6 +191,10 @@ pub struct ApiParts {
     pub accounts: Arc<dyn Accounts>,
     /// What is remembered of wrong sign-ins, by all processes that take any.
     pub sign_in_failures: Arc<dyn SignInFailures>,
+    /// How cameras are grouped.
+    pub groups: Arc<dyn Groups>,
+    /// What they have seen.
+    pub review: Arc<dyn ReviewState>,
     /// Who may upload by HTTP.
     pub tokens: Arc<dyn CameraTokens>,
     /// Where uploads by HTTP go; `None`: only a gateway elsewhere takes any.

@@ -98,6 +98,8 @@ impl Bench {
             catalog: Arc::new(catalog.clone()),
             accounts: Arc::new(catalog.clone()),
             sign_in_failures: Arc::new(MemoryFailures::default()),
+            groups: Arc::new(catalog.clone()),
+            review: Arc::new(catalog.clone()),
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
@@ -178,11 +180,19 @@ async fn every_documented_call_wants_a_session_unless_it_is_public() {
         if PUBLIC.contains(&path.as_str()) || of_programs {
             continue;
         }
-        private += 1;
-        let (status, problem) = bench.get(&path.replace("{id}", "x"), "").await;
-        assert_eq!((status, &problem["status"]), (StatusCode::UNAUTHORIZED, &json!(401)), "{path}");
+        for method in operations.as_object().unwrap().keys() {
+            private += 1;
+            let request = Request::builder().method(method.to_uppercase().as_str());
+            let request = request.uri(path.replace("{id}", "x")).body(Body::empty()).unwrap();
+            let (status, problem) = read(bench.send(request).await).await;
+            assert_eq!(
+                (status, &problem["status"]),
+                (StatusCode::UNAUTHORIZED, &json!(401)),
+                "{method} {path}"
+            );
+        }
     }
-    assert!(private >= 5, "{private}");
+    assert!(private >= 8, "{private}");
 }
 
 #[tokio::test]
@@ -309,6 +319,203 @@ async fn pages_repeat_and_skip_nothing_and_cursors_belong_to_their_query() {
     }
     let (_, nobody) = bench.get("/api/v1/events?camera=nobody", &cookie).await;
     assert_eq!(nobody, json!({"items": [], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn a_group_has_no_largest_size() {
+    const CAMERAS: usize = 300;
+    let bench = Bench::new("").await;
+    let boss = User { name: "boss".to_owned(), role: Role::Admin, ..user_named("anna", &bench).await };
+    bench.catalog.put_user(&boss).await.unwrap();
+    let viewer = bench.cookie().await;
+    let admin = bench.sign_in_from("127.0.0.1:9", "boss", "right").await;
+    let admin = admin.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    for n in 0..CAMERAS {
+        let side = if n % 3 == 0 { "Front" } else { "back" };
+        let clip = record(&format!("{side} {n}"), 5_000 + n as i64, CaptureKind::Record, "x.mp4");
+        bench.catalog.record(&clip).await.unwrap();
+    }
+    let put = async |cookie: &str, body: Value| mark(&bench, cookie, "PUT", "/api/v1/groups", body).await;
+    assert_eq!(bench.get("/api/v1/groups", &viewer).await, (StatusCode::OK, json!({ "items": [] })));
+    let all: Vec<_> =
+        (0..CAMERAS).map(|n| format!("{} {n}", if n % 3 == 0 { "Front" } else { "back" })).collect();
+    let groups = json!({ "items": [
+        { "name": "all of them", "contains": [], "not_contains": [], "in": all },
+        { "name": "front", "contains": ["front"], "not_contains": ["5"], "in": ["backyard"] },
+        { "name": "none", "contains": ["nobody"], "not_contains": [], "in": [] },
+        { "name": "everything", "contains": [], "not_contains": [], "in": [] },
+    ]});
+    assert_eq!(put(&viewer, groups.clone()).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(put(&admin, groups.clone()).await, (StatusCode::OK, groups.clone()));
+    assert_eq!(bench.get("/api/v1/groups", &viewer).await, (StatusCode::OK, groups));
+    let listed = async |query: &str| {
+        let (mut seen, mut path) = (Vec::new(), format!("/api/v1/events?{query}"));
+        loop {
+            let (status, page) = bench.get(&path, &viewer).await;
+            assert_eq!(status, StatusCode::OK, "{path}: {page}");
+            let items = page["items"].as_array().unwrap();
+            seen.extend(items.iter().map(|event| event["camera_name"].as_str().unwrap().to_owned()));
+            let Some(cursor) = page["next_cursor"].as_str() else { return seen };
+            path = format!("/api/v1/events?{query}&cursor={cursor}");
+        }
+    };
+    let newest_first: Vec<_> = all.iter().rev().cloned().collect();
+    assert_eq!(listed("group=all%20of%20them&limit=120").await, newest_first);
+    let front: Vec<_> =
+        newest_first.iter().filter(|name| name.starts_with('F') && !name.contains('5')).collect();
+    let found = listed("group=front&limit=30").await;
+    assert_eq!(found[..front.len()].iter().collect::<Vec<_>>(), front);
+    assert_eq!(found[front.len()..], ["backyard"; 7]);
+    assert_eq!(listed("group=front&camera=Front%203&camera=back%201").await, ["Front 3"]);
+    assert_eq!(listed("group=front&camera=back%201").await, [""; 0], "none is not all");
+    assert_eq!(listed("group=none").await, [""; 0]);
+    assert_eq!(listed("group=everything&limit=200").await.len(), CAMERAS + 7);
+
+    // A camera that joins meanwhile breaks no walk; another group's cursor is none of this one's.
+    let (_, page) = bench.get("/api/v1/events?group=front&limit=2", &viewer).await;
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let clip = record("front new", 1, CaptureKind::Record, "x.mp4");
+    bench.catalog.record(&clip).await.unwrap();
+    let status = async |query: String| bench.get(&format!("/api/v1/events?{query}"), &viewer).await.0;
+    assert_eq!(status(format!("group=front&limit=2&cursor={cursor}")).await, StatusCode::OK);
+    for wrong in ["group=none&", "", "group=nobody&", "group=&"] {
+        assert_eq!(status(format!("{wrong}cursor={cursor}")).await, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    assert_eq!(status("group=nobody".to_owned()).await, StatusCode::BAD_REQUEST);
+    for wrong in [
+        json!({}),
+        json!([]),
+        json!({ "items": [{ "contains": ["x"] }] }),
+        json!({ "items": [{ "name": "" }] }),
+        json!({ "items": [{ "name": "a" }, { "name": "a" }] }),
+        json!({ "items": [{ "name": "a", "in": ["b/c"] }] }),
+        json!({ "items": [{ "name": "a", "contains": [""] }] }),
+        json!({ "items": [{ "name": "a", "matches": ["x"] }] }),
+    ] {
+        let (status, problem) = put(&admin, wrong.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {problem}");
+    }
+    assert_eq!(put(&admin, json!({ "items": [{ "name": "a" }] })).await.0, StatusCode::OK);
+}
+
+async fn user_named(name: &str, bench: &Bench) -> User {
+    bench.catalog.user(name).await.unwrap().unwrap()
+}
+
+async fn mark(bench: &Bench, cookie: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    let request = Request::builder().method(method).uri(path).header(header::COOKIE, cookie);
+    let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
+    read(bench.send(request.unwrap()).await).await
+}
+
+#[tokio::test]
+async fn what_was_viewed_is_each_persons_own() {
+    let bench = Bench::new("").await;
+    let cookie = bench.cookie().await;
+    let password_hash = hash_password(b"bens").unwrap();
+    let ben = User { name: "ben".to_owned(), password_hash, role: Role::Admin, disabled: false };
+    bench.catalog.put_user(&ben).await.unwrap();
+    let ben = bench.sign_in_from("127.0.0.1:9", "ben", "bens").await;
+    let ben = ben.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let listed = async |cookie: &str| {
+        let (_, page) = bench.get("/api/v1/events", cookie).await;
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|event| event["viewed"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    let (_, page) = bench.get("/api/v1/events", &cookie).await;
+    let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
+    let one = |n: usize| format!("/api/v1/events/{}", ids[n].as_str().unwrap());
+    let put = async |n: usize, viewed: bool| {
+        mark(&bench, &cookie, "PUT", &format!("{}/viewed", one(n)), json!({ "viewed": viewed })).await.0
+    };
+    assert_eq!(listed(&cookie).await, [false; 7]);
+    for _ in 0..2 {
+        assert_eq!(put(1, true).await, StatusCode::NO_CONTENT);
+    }
+    let many = async |body: Value| mark(&bench, &cookie, "POST", "/api/v1/events/viewed", body).await.0;
+    assert_eq!(many(json!({ "ids": [ids[3], ids[1], ids[3]] })).await, StatusCode::NO_CONTENT);
+    assert_eq!(listed(&cookie).await, [false, true, false, true, false, false, false]);
+    assert_eq!(bench.get(&one(1), &cookie).await.1["viewed"], json!(true));
+    assert_eq!(bench.get(&one(0), &cookie).await.1["viewed"], json!(false));
+    assert_eq!(many(json!({ "up_to": ids[4] })).await, StatusCode::NO_CONTENT);
+    assert_eq!(listed(&cookie).await, [false, true, false, true, true, true, true]);
+    assert_eq!(put(3, false).await, StatusCode::NO_CONTENT);
+    assert_eq!(listed(&cookie).await, [false, true, false, false, true, true, true]);
+    assert_eq!(listed(&ben).await, [false; 7]);
+
+    let (status, viewed) = bench.get("/api/v1/viewed", &cookie).await;
+    assert_eq!((status, viewed["items"].as_array().unwrap().len()), (StatusCode::OK, 1));
+    assert_eq!((&viewed["items"][0]["id"], &viewed["up_to"][0]["id"]), (&ids[1], &ids[4]));
+    assert_eq!(viewed["next_cursor"], Value::Null);
+    assert_eq!(bench.get("/api/v1/viewed?since=2999-01-01T00:00:00Z", &cookie).await.1["items"], json!([]));
+    assert_eq!(bench.get("/api/v1/viewed", &ben).await.1["items"], json!([]));
+}
+
+#[tokio::test]
+async fn marks_are_paged_and_refused_for_what_is_wrong_with_them() {
+    let bench = Bench::new("").await;
+    let cookie = bench.cookie().await;
+    let (_, page) = bench.get("/api/v1/events", &cookie).await;
+    let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect();
+    let many = async |body: Value| mark(&bench, &cookie, "POST", "/api/v1/events/viewed", body).await;
+    assert_eq!(many(json!({ "ids": ids })).await.0, StatusCode::NO_CONTENT);
+    let (mut seen, mut path, mut cursors) =
+        (Vec::new(), "/api/v1/viewed?since=0&limit=3".to_owned(), Vec::new());
+    loop {
+        let (status, page) = bench.get(&path, &cookie).await;
+        assert_eq!(status, StatusCode::OK);
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        cursors.push(cursor.to_owned());
+        path = format!("/api/v1/viewed?since=0&limit=3&cursor={cursor}");
+    }
+    seen.sort_by_key(ToString::to_string);
+    let mut all = ids.clone();
+    all.sort_by_key(ToString::to_string);
+    assert_eq!((seen, cursors.len()), (all, 2), "each once");
+    for wrong in [
+        "since=yesterday",
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "sinse=0",
+        "cursor=x",
+        &format!("since=1&cursor={}", cursors[0]),
+        &format!("since=0&cursor={}x", cursors[0]),
+    ] {
+        let (status, _) = bench.get(&format!("/api/v1/viewed?{wrong}"), &cookie).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let gone = record("nobody", 5, CaptureKind::Record, "x.mp4").id().to_string();
+    let longest = record(&"é".repeat(32), 5, CaptureKind::Record, "x.mp4").id().to_string();
+    for (body, status) in [
+        (json!({}), StatusCode::BAD_REQUEST),
+        (json!([]), StatusCode::BAD_REQUEST),
+        (json!({ "ids": [ids[0]], "up_to": ids[0] }), StatusCode::BAD_REQUEST),
+        (json!({ "ids": ids[0] }), StatusCode::BAD_REQUEST),
+        (json!({ "ids": [5] }), StatusCode::BAD_REQUEST),
+        (json!({ "ids": [ids[0]], "viewed_at": 5 }), StatusCode::BAD_REQUEST),
+        (json!({ "ids": vec![&ids[0]; 501] }), StatusCode::BAD_REQUEST),
+        (json!({ "ids": [ids[0], gone] }), StatusCode::NOT_FOUND),
+        (json!({ "ids": ["x"] }), StatusCode::NOT_FOUND),
+        (json!({ "ids": vec![longest; 500] }), StatusCode::NOT_FOUND),
+        (json!({ "up_to": gone }), StatusCode::NOT_FOUND),
+        (json!({ "up_to": "" }), StatusCode::NOT_FOUND),
+        (json!({ "ids": [] }), StatusCode::NO_CONTENT),
+        (json!({ "ids": vec![&ids[0]; 500] }), StatusCode::NO_CONTENT),
+    ] {
+        let (found, problem) = many(body.clone()).await;
+        assert_eq!(found, status, "{problem} of {:.99}", body.to_string());
+    }
+    let one = format!("/api/v1/events/{}/viewed", ids[0].as_str().unwrap());
+    for body in [json!({}), json!({ "viewed": "yes" }), json!({ "viewed": true, "at": 5 }), json!(true)] {
+        assert_eq!(mark(&bench, &cookie, "PUT", &one, body).await.0, StatusCode::BAD_REQUEST);
+    }
+    for id in [gone.as_str(), "x", "viewed"] {
+        let path = format!("/api/v1/events/{id}/viewed");
+        let status = mark(&bench, &cookie, "PUT", &path, json!({ "viewed": true })).await.0;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{id}");
+    }
 }
 
 #[tokio::test]

@@ -179,8 +179,28 @@ pub(crate) async fn note(
     Err(CatalogError::Unavailable(format!("too many writers at once for the camera {camera}")))
 }
 
+/// The names of all known cameras, in order.
+pub(crate) async fn names(db: &Db) -> Result<Vec<CameraName>, CatalogError> {
+    let (summaries, _) = kept(db).await?;
+    Ok(summaries.into_keys().collect())
+}
+
 /// All known cameras, by name.
 pub(crate) async fn all(db: &Db) -> Result<Vec<CameraSummary>, CatalogError> {
+    let (summaries, counts) = kept(db).await?;
+    let summaries: Vec<_> = summaries
+        .into_values()
+        .map(|summary| {
+            let events = counts.get(summary.name.as_str()).copied().unwrap_or(0);
+            CameraSummary { events: events.max(0).unsigned_abs(), ..summary }
+        })
+        .map(|summary| newest(db, summary))
+        .collect();
+    stream::iter(summaries).buffered(READS).try_collect().await
+}
+
+/// What stands of cameras by themselves, and their counts of events.
+async fn kept(db: &Db) -> Result<(BTreeMap<CameraName, CameraSummary>, BTreeMap<String, i64>), CatalogError> {
     let parts: Vec<_> = (0..PARTS).map(|part| format!("cameras#{part}")).collect();
     // The empty key is none: names begin after it.
     let lists = parts.iter().map(|part| db.meta_range(part, " ", LAST_ITEM));
@@ -194,15 +214,7 @@ pub(crate) async fn all(db: &Db) -> Result<Vec<CameraSummary>, CatalogError> {
             summaries.insert(summary.name.clone(), summary);
         }
     }
-    let summaries: Vec<_> = summaries
-        .into_values()
-        .map(|summary| {
-            let events = counts.get(summary.name.as_str()).copied().unwrap_or(0);
-            CameraSummary { events: events.max(0).unsigned_abs(), ..summary }
-        })
-        .map(|summary| newest(db, summary))
-        .collect();
-    stream::iter(summaries).buffered(READS).try_collect().await
+    Ok((summaries, counts))
 }
 
 fn summary(name: &str, item: &Item) -> Result<CameraSummary, CatalogError> {

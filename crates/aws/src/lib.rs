@@ -164,6 +164,10 @@ impl Catalog for DynamoCatalog {
         cameras::all(&self.db).await
     }
 
+    async fn camera_names(&self) -> Result<Vec<CameraName>, CatalogError> {
+        cameras::names(&self.db).await
+    }
+
     async fn note_camera(&self, camera: &CameraName, note: &CameraNote) -> Result<(), CatalogError> {
         self.wake(cameras::note(&self.db, &self.known, camera, note).await)
     }

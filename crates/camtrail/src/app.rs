@@ -311,6 +311,8 @@ impl Rooms {
             catalog: self.catalogs.events.clone(),
             accounts: self.catalogs.accounts.clone(),
             sign_in_failures: self.catalogs.sign_in_failures.clone(),
+            groups: self.catalogs.groups.clone(),
+            review: self.catalogs.review.clone(),
             tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use camtrail_auth::MemoryFailures;
 use camtrail_aws::{DynamoAccounts, DynamoCatalog};
 use camtrail_catalog::SqliteCatalog;
-use camtrail_model::ports::{Accounts, CameraTokens, Catalog, SignInFailures};
+use camtrail_model::ports::{Accounts, CameraTokens, Catalog, Groups, ReviewState, SignInFailures};
 
 use crate::{
     app::DataDir,
@@ -27,6 +27,8 @@ pub(crate) struct Catalogs {
     pub(crate) ftp_accounts: Arc<dyn Accounts>,
     pub(crate) tokens: Arc<dyn CameraTokens>,
     pub(crate) sign_in_failures: Arc<dyn SignInFailures>,
+    pub(crate) review: Arc<dyn ReviewState>,
+    pub(crate) groups: Arc<dyn Groups>,
     /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
@@ -43,6 +45,8 @@ impl Catalogs {
                 ftp_accounts: Arc::new(local.clone()),
                 tokens: Arc::new(local.clone()),
                 sign_in_failures: Arc::new(MemoryFailures::default()),
+                review: Arc::new(local.clone()),
+                groups: Arc::new(local.clone()),
                 local,
             });
         };
@@ -65,7 +69,9 @@ impl Catalogs {
             accounts: Arc::new(accounts.clone()),
             ftp_accounts: Arc::new(FtpAccounts::new(Arc::new(accounts.clone()), Arc::new(local.clone()))),
             tokens: Arc::new(accounts.clone()),
-            sign_in_failures: Arc::new(accounts),
+            sign_in_failures: Arc::new(accounts.clone()),
+            review: Arc::new(accounts.clone()),
+            groups: Arc::new(accounts),
             local,
         })
     }

@@ -6,7 +6,7 @@ use camtrail_model::{
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::{changes, db::from_sqlite, row};
+use crate::{changes, db::from_sqlite, review, row};
 
 type Outcome<T> = Result<T, CatalogError>;
 
@@ -88,6 +88,7 @@ fn replace(db: &Connection, record: &CatalogRecord, there: &Present) -> Outcome<
     if there.id == record.id() {
         changes::note(db, ChangeKind::Changed, &there.id)
     } else {
+        review::forget(db, &there.id)?;
         changes::note(db, ChangeKind::Removed, &there.id)?;
         changes::note(db, ChangeKind::New, &record.id())
     }
@@ -167,6 +168,7 @@ fn delete(db: &Connection, row_id: i64, id: &EventId) -> Outcome<()> {
 pub(crate) fn remove(db: &Connection, key: &ObjectKey) -> Outcome<bool> {
     let Some(there) = present(db, key)? else { return Ok(false) };
     delete(db, there.row_id, &there.id)?;
+    review::forget(db, &there.id)?;
     changes::note(db, ChangeKind::Removed, &there.id)?;
     Ok(true)
 }
@@ -242,6 +244,12 @@ pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNot
         .map_err(from_sqlite)?;
     }
     changes::note_camera(db, camera)
+}
+
+pub(crate) fn camera_names(db: &Connection) -> Outcome<Vec<CameraName>> {
+    let mut statement = db.prepare_cached("SELECT name FROM cameras ORDER BY name").map_err(from_sqlite)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(from_sqlite)?;
+    names.map(|name| name.map(|name| CameraName::from_folder(&name)).map_err(from_sqlite)).collect()
 }
 
 pub(crate) fn cameras(db: &Connection) -> Outcome<Vec<CameraSummary>> {

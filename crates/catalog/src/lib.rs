@@ -2,7 +2,7 @@
 //!
 //! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions, tokens), `DATA_DIR/ledger.db` (what the gateway
 //! shipped) and `DATA_DIR/taken.db` (what watched folders gave). Promises what the ports `Catalog`, `Accounts`,
-//! `CameraTokens`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
+//! `CameraTokens`, `ReviewState`, `Groups`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
 //! One writer thread with group commit, so "database is locked" can't happen inside the process; other processes
 //! (commands) wait at most the busy timeout.
 
@@ -11,9 +11,11 @@ mod changes;
 mod db;
 mod events;
 mod expiry;
+mod groups;
 mod ledger;
 mod migrations;
 mod pages;
+mod review;
 mod row;
 mod taken;
 mod tokens;
@@ -100,6 +102,10 @@ impl Catalog for SqliteCatalog {
 
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError> {
         self.db.read(events::cameras).await
+    }
+
+    async fn camera_names(&self) -> Result<Vec<CameraName>, CatalogError> {
+        self.db.read(events::camera_names).await
     }
 
     async fn note_camera(&self, camera: &CameraName, note: &CameraNote) -> Result<(), CatalogError> {

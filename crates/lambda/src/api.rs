@@ -43,6 +43,8 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         catalog: Arc::new(catalog),
         accounts: people.clone(),
         sign_in_failures: people.clone(),
+        groups: people.clone(),
+        review: people.clone(),
         tokens: people,
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),

@@ -17,7 +17,7 @@ use camtrail_model::{
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{dto::Event, problem::Problem, signed_in::SignedIn, state::Api};
+use crate::{dto::Event, problem::Problem, routes::viewed, signed_in::SignedIn, state::Api};
 
 /// How much of a wrong value an answer repeats.
 const QUOTED_MAX_CHARS: usize = 100;
@@ -135,7 +135,7 @@ pub(crate) async fn change(
     })?;
     let decision = EventChanges::parse(body)?.into();
     let decided = api.parts.decisions.decide(&record, &decision, &who.user.name).await?;
-    Ok(Json(Event::new(&api, &decided).await))
+    viewed::event(&api, &who.user.name, decided).await
 }
 
 /// Delete an event.

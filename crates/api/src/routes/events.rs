@@ -14,6 +14,7 @@ use crate::{
     cursor,
     dto::{Event, EventKind, EventPage},
     problem::Problem,
+    routes::{groups, viewed},
     signed_in::SignedIn,
     state::Api,
 };
@@ -29,6 +30,9 @@ pub(crate) struct ListQuery {
     /// Only this camera; may stand several times.
     #[serde(default)]
     camera: Vec<String>,
+    /// Only cameras of this group; with `camera` as well, only those that are both.
+    #[param(example = "Front")]
+    group: Option<String>,
     /// Only clips (`record`) or stills (`snap`).
     kind: Option<EventKind>,
     /// Only this date, in each camera's own zone.
@@ -94,7 +98,7 @@ fn date(text: &str) -> Result<Date, Problem> {
     })
 }
 
-fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
+pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
     if let Ok(millis) = text.parse::<i64>() {
         return Ok(Millis(millis));
     }
@@ -118,20 +122,27 @@ fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    _: SignedIn,
+    SignedIn { user, .. }: SignedIn,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let (query, limit) = asked.parse()?;
-    let after =
-        asked.cursor.as_deref().map(|text| cursor::decode(&api.parts.key, &query, text)).transpose()?;
-    let page = api.parts.catalog.page(&query, limit, after.as_ref()).await?;
-    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &position));
-    let mut items = Vec::with_capacity(page.items.len());
-    for record in &page.items {
-        items.push(Event::new(&api, record).await);
-    }
-    Ok(Json(EventPage { items, next_cursor }))
+    let ((query, limit), group) = (asked.parse()?, asked.group.as_deref());
+    let after = asked
+        .cursor
+        .as_deref()
+        .map(|text| cursor::decode(&api.parts.key, &query, group, text))
+        .transpose()?;
+    // Cursors belong to what was asked for: a camera that joins the group meanwhile breaks no walk.
+    let narrowed = match group {
+        None => Some(query.clone()),
+        Some(name) => groups::narrowed(&api, &query, name).await?,
+    };
+    let Some(narrowed) = narrowed else {
+        return Ok(Json(EventPage { items: Vec::new(), next_cursor: None }));
+    };
+    let page = api.parts.catalog.page(&narrowed, limit, after.as_ref()).await?;
+    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, group, &position));
+    Ok(Json(EventPage { items: viewed::events(&api, &user.name, &page.items).await, next_cursor }))
 }
 
 /// One event.
@@ -146,11 +157,11 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(
     State(api): State<Api>,
-    _: SignedIn,
+    SignedIn { user, .. }: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<Event>, Problem> {
     let missing = || Problem::not_found("event");
     let id = EventId::parse(&id).ok_or_else(missing)?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    Ok(Json(Event::new(&api, &record).await))
+    viewed::event(&api, &user.name, record).await
 }

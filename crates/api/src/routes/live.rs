@@ -14,7 +14,7 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use camtrail_model::{CameraName, CatalogRecord, ChangeKind, ChangeSeq, EventId, Subject};
+use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject};
 use futures::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 use crate::{
     dto::{Camera, Event},
     problem::Problem,
+    routes::viewed,
     signed_in::SignedIn,
     state::{Api, LiveMode},
 };
@@ -50,6 +51,7 @@ pub(crate) struct LiveEvent {
 
 struct Live {
     api: Api,
+    user: String,
     token_sha256: [u8; 32],
     seq: ChangeSeq,
     ready: VecDeque<Message>,
@@ -98,6 +100,7 @@ pub(crate) async fn live(
     };
     let hello = Message::default().event("ready").id(seq.to_string()).data(hello.to_string());
     let live = Live {
+        user: session.user.name,
         token_sha256: session.token_sha256,
         seq,
         ready: VecDeque::from([hello]),
@@ -192,28 +195,27 @@ impl Live {
         if !changes.items.is_empty() {
             self.still_signed_in().await?;
         }
+        let records: Vec<_> = changes
+            .items
+            .iter()
+            .filter_map(|change| match &change.subject {
+                Subject::Event { record, .. } => record.as_deref().cloned(),
+                Subject::Camera(_) => None,
+            })
+            .collect();
+        // In the changes' order: each of them that has a record takes the next one.
+        let mut events = viewed::events(&self.api, &self.user, &records).await.into_iter();
         for change in changes.items {
             self.seq = change.seq;
             let message = match &change.subject {
-                Subject::Event { kind, id, record } => self.event(*kind, id, record.as_deref()).await?,
+                Subject::Event { kind, id, record } => {
+                    event_message(*kind, id, record.as_ref().and_then(|_| events.next()))?
+                }
                 Subject::Camera(camera) => self.camera(camera).await?,
             };
             self.ready.push_back(message.id(change.seq.to_string()));
         }
         Some(())
-    }
-
-    async fn event(&self, kind: ChangeKind, id: &EventId, record: Option<&CatalogRecord>) -> Option<Message> {
-        let name = match (kind, record) {
-            (_, None) => "removed",
-            (ChangeKind::New, _) => "new",
-            _ => "changed",
-        };
-        let event = match record {
-            Some(record) => Some(Event::new(&self.api, record).await),
-            None => None,
-        };
-        Message::default().event(name).json_data(LiveEvent { id: id.to_string(), event }).ok()
     }
 
     async fn camera(&self, name: &CameraName) -> Option<Message> {
@@ -226,4 +228,13 @@ impl Live {
         let parts = &self.api.parts;
         parts.accounts.session_user(&self.token_sha256, parts.clock.now()).await.ok()?.map(|_| ())
     }
+}
+
+fn event_message(kind: ChangeKind, id: &EventId, event: Option<Event>) -> Option<Message> {
+    let name = match (kind, &event) {
+        (_, None) => "removed",
+        (ChangeKind::New, _) => "new",
+        _ => "changed",
+    };
+    Message::default().event(name).json_data(LiveEvent { id: id.to_string(), event }).ok()
 }

@@ -1,11 +1,14 @@
 //! People, their sessions, camera accounts and tokens, and secrets, in a table of their own.
 //!
 //! Owns `camtrail_accounts` (docs/design/dynamodb.md): of its own, because the API writes it and may only read the
-//! catalog's tables. Promises what `model::ports::{Accounts, CameraTokens, SignInFailures}` say, to any number of
+//! catalog's tables. Promises what `model::ports::{Accounts, CameraTokens, SignInFailures, ReviewState,
+//! Groups}` say, to any number of
 //! processes at once: what ended has ended for everybody when the call returns, because every read is consistent and
 //! nothing is remembered here. Refuses to scan, to store a token's text, and to make tables in normal operation.
 
 mod failures;
+mod groups;
+mod review;
 mod secrets;
 mod sessions;
 mod shelf;
@@ -27,6 +30,8 @@ use shelf::Shelf;
 #[derive(Clone)]
 pub struct DynamoAccounts {
     shelf: Arc<Shelf>,
+    /// How long events live, for what is kept of them; 0: for ever.
+    retention_days: u32,
 }
 
 impl fmt::Debug for DynamoAccounts {
@@ -39,13 +44,14 @@ impl DynamoAccounts {
     /// On a table that exists. Asks the usual AWS chain for what the configuration leaves open; contacts no table.
     pub async fn open(config: &DynamoConfig) -> Self {
         let table = Tables::new(&config.table_prefix).accounts();
-        Self { shelf: Arc::new(Shelf { client: config.client().await, table }) }
+        let shelf = Shelf { client: config.client().await, table };
+        Self { shelf: Arc::new(shelf), retention_days: config.retention_days }
     }
 
     /// The table of `catalog`'s prefix, over its connections.
     pub fn beside(catalog: &DynamoCatalog) -> Self {
         let (client, table) = (catalog.db.client.clone(), catalog.db.tables.accounts());
-        Self { shelf: Arc::new(Shelf { client, table }) }
+        Self { shelf: Arc::new(Shelf { client, table }), retention_days: catalog.db.retention_days }
     }
 
     /// Makes the table if it is missing, and waits until it can be used. For single machines and tests: a

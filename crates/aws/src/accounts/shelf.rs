@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use camtrail_model::ports::CatalogError;
 
 use crate::{
     attributes::{Item, text},
-    call::{Failure, retrying},
+    call::{Failure, built, pause, retrying},
     tables::META_KEY,
 };
 
 /// DynamoDB's bound for what we use as a sort key; longer is nobody's.
 const ITEM_MAX_BYTES: usize = 1_024;
+/// DynamoDB's bound for keys in one read.
+pub(super) const BATCH_MAX: usize = 100;
+/// How often a busy server is asked for what it left out.
+const BUSY_ROUNDS_MAX: u32 = 9;
 
 /// What an item must be for a write to happen: an expression, its values, and other names for reserved words.
 #[derive(Debug, Default)]
@@ -94,6 +98,55 @@ impl Shelf {
                 return Ok(items);
             }
         }
+    }
+
+    /// The items of these keys, in no order; what isn't there is left out. No key may stand twice.
+    pub(super) async fn many(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, CatalogError> {
+        let (mut items, mut rounds) = (Vec::new(), 0);
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(BATCH_MAX));
+            let wanted =
+                built(KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build())?;
+            let call = self.client.batch_get_item().request_items(&self.table, wanted);
+            let answer = retrying(|| call.clone().send()).await?;
+            items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            // A server that is busy answers a part; the rest is asked for again, and not for ever.
+            let again: Vec<_> =
+                answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, keys)| keys.keys).collect();
+            if !again.is_empty() {
+                rounds += 1;
+                if rounds == BUSY_ROUNDS_MAX {
+                    return Err(CatalogError::Unavailable("the table is too busy to read from".to_owned()));
+                }
+                pause(rounds).await;
+            }
+            keys = again;
+            keys.extend(rest);
+        }
+        Ok(items)
+    }
+
+    /// The next items of a part strictly behind `low`, `count` at most, and whether they are the last.
+    pub(super) async fn behind(
+        &self,
+        part: &str,
+        low: &str,
+        count: usize,
+    ) -> Result<(Vec<Item>, bool), CatalogError> {
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#p = :p AND #i > :low")
+            .expression_attribute_names("#p", META_KEY.0)
+            .expression_attribute_names("#i", META_KEY.1)
+            .expression_attribute_values(":p", text(part))
+            .expression_attribute_values(":low", text(low))
+            .limit(i32::try_from(count).unwrap_or(i32::MAX));
+        let answer = retrying(|| call.clone().send()).await?;
+        let is_end = answer.last_evaluated_key.is_none();
+        Ok((answer.items.unwrap_or_default(), is_end))
     }
 
     /// Puts an item whatever was there.

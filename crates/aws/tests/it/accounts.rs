@@ -8,7 +8,9 @@ use std::sync::{
 
 use camtrail_aws::{DynamoAccounts, DynamoConfig};
 use camtrail_model::{
-    ports::{Accounts, CameraToken, CameraTokens, Clock, Role, SessionRow, SystemClock, User},
+    CaptureKind,
+    ports::{Accounts, CameraToken, CameraTokens, Clock, ReviewState, Role, SessionRow, SystemClock, User},
+    review::Reviewed,
     testing,
 };
 use tokio::runtime::Handle;
@@ -53,6 +55,60 @@ async fn keep_the_tokens_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keep_the_failures_contract() {
     testing::failures_contract(fresh_blocking).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_the_review_contract() {
+    testing::review_contract(fresh_blocking).await;
+}
+
+#[tokio::test]
+async fn keep_the_groups_contract() {
+    testing::groups_contract(&open(&config(&fresh_prefix())).await).await;
+}
+
+/// A page of events costs one read of its marks for each hundred, whatever else was ever marked.
+#[tokio::test]
+async fn a_page_asks_for_its_own_marks_only() {
+    static READS: AtomicUsize = AtomicUsize::new(0);
+    let prefix = fresh_prefix();
+    let direct = open(&config(&prefix)).await;
+    let event = |n: i64| {
+        let clip = testing::record("a", n, CaptureKind::Record, "x.mp4");
+        Reviewed { id: clip.id(), stored_at: clip.metadata.stored_at }
+    };
+    let now = SystemClock.now();
+    let marked: Vec<_> = (0..300).map(|n| event(n).id).collect();
+    direct.mark("anna", &marked, true, now).await.unwrap();
+    let endpoint = proxy(&config("").endpoint.unwrap(), |_, operation| {
+        assert_eq!(operation, "BatchGetItem");
+        READS.fetch_add(1, Ordering::Relaxed);
+        Fault::None
+    })
+    .await;
+    let accounts = DynamoAccounts::open(&DynamoConfig { endpoint: Some(endpoint), ..config(&prefix) }).await;
+    let page: Vec<_> = (270..320).map(event).collect();
+    assert_eq!(accounts.viewed_of("anna", &page).await.unwrap().len(), 30);
+    assert_eq!(READS.swap(0, Ordering::Relaxed), 1);
+    let page: Vec<_> = (0..500).map(event).collect();
+    assert_eq!(accounts.viewed_of("anna", &page).await.unwrap().len(), 300);
+    assert_eq!(READS.load(Ordering::Relaxed), 6, "500 marks, and what is viewed up to somewhere");
+}
+
+/// Marks outlive their events, and not by much.
+#[tokio::test]
+async fn marks_expire_after_their_events() {
+    let prefix = fresh_prefix();
+    let accounts = open(&DynamoConfig { retention_days: 30, ..config(&prefix) }).await;
+    let now = SystemClock.now();
+    let id = testing::record("a", now.0, CaptureKind::Record, "x.mp4").id();
+    accounts.mark("anna", &[id], true, now).await.unwrap();
+    let rows = items(&format!("{prefix}camtrail_accounts")).await;
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let expires: i64 = row["expires_at"].as_n().unwrap().parse().unwrap();
+        assert_eq!(expires, now.0.div_euclid(1_000) + 60 * 86_400);
+    }
 }
 
 /// Two processes: nothing is remembered in either.
@@ -100,6 +156,26 @@ async fn rows_expire_and_tell_no_secrets() {
     let expires: i64 = of("session#")["expires_at"].as_n().unwrap().parse().unwrap();
     assert!(expires * 1_000 > row.expires_at.0 && expires * 1_000 <= row.expires_at.0 + 1_000, "{expires}");
     assert!(!of("users").contains_key("expires_at"));
+}
+
+/// The whole contracts, over a line that loses answers and a server that throttles.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_hold_over_a_bad_line() {
+    let endpoint = proxy(&config("").endpoint.unwrap(), |number, operation| match number % 10 {
+        // Making tables is a person's to repeat.
+        _ if ["CreateTable", "DescribeTable", "UpdateTimeToLive"].contains(&operation) => Fault::None,
+        1 => Fault::Throttled,
+        4 => Fault::AnswerLost,
+        _ => Fault::None,
+    })
+    .await;
+    let fresh = || {
+        let config = DynamoConfig { endpoint: Some(endpoint.clone()), ..config(&fresh_prefix()) };
+        tokio::task::block_in_place(|| Handle::current().block_on(async { Arc::new(open(&config).await) }))
+    };
+    testing::accounts_contract(fresh).await;
+    testing::review_contract(fresh).await;
+    testing::groups_contract(&*fresh()).await;
 }
 
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);

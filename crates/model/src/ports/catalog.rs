@@ -133,6 +133,11 @@ pub trait Catalog: Send + Sync {
     /// All cameras, by name.
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError>;
 
+    /// The names of all cameras, in order: what is cheap to know of them.
+    async fn camera_names(&self) -> Result<Vec<CameraName>, CatalogError> {
+        Ok(self.cameras().await?.into_iter().map(|camera| camera.name).collect())
+    }
+
     /// Remembers a camera's test upload or sidecar; makes the camera known.
     async fn note_camera(&self, camera: &CameraName, note: &CameraNote) -> Result<(), CatalogError>;
 

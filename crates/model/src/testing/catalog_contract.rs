@@ -27,6 +27,7 @@ where
         ("what a person decided shows and stays", decisions_show_and_stay(fresh()).await),
         ("pages are strict", pages_are_strict(fresh()).await),
         ("filters are applied before the limit", filters_come_before_the_limit(fresh()).await),
+        ("hundreds of cameras are one query", hundreds_of_cameras_are_one_query(fresh()).await),
         ("days of many zones overlap", days_of_many_zones_overlap(fresh()).await),
         ("paging survives writes", paging_survives_writes(fresh()).await),
         ("changes tell everything once", changes_tell_everything_once(fresh()).await),
@@ -158,6 +159,24 @@ async fn replaced_content_keeps_its_event(catalog: Arc<dyn Catalog>) -> Check {
         "the same bytes, now known to be whole"
     );
     assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, vec![known_whole, whole]);
+    Ok(())
+}
+
+/// A group of cameras has no largest size.
+async fn hundreds_of_cameras_are_one_query(catalog: Arc<dyn Catalog>) -> Check {
+    const CAMERAS: i64 = 300;
+    let mut want = Vec::new();
+    for n in 0..CAMERAS {
+        let clip = record(&format!("camera {n:03}"), 1_000 + n % 7, CaptureKind::Record, "x.mp4");
+        catalog.record(&clip).await?;
+        want.push(clip);
+    }
+    let names: Vec<_> = want.iter().map(|clip| clip.object_key.camera().clone()).collect();
+    assert_eq!(catalog.camera_names().await?, names);
+    catalog.record(&record("another", 1_000, CaptureKind::Record, "x.mp4")).await?;
+    want.sort_by_key(|clip| std::cmp::Reverse(clip.id()));
+    let query = EventQuery { cameras: names, ..EventQuery::default() };
+    assert_eq!(all(&*catalog, &query, 120).await?, want);
     Ok(())
 }
 

@@ -3,7 +3,9 @@
 mod accounts_contract;
 mod catalog_contract;
 mod failures_contract;
+mod groups_contract;
 mod plain_media;
+mod review_contract;
 mod samples;
 pub mod store_contract;
 mod tokens_contract;
@@ -11,6 +13,8 @@ mod tokens_contract;
 pub use accounts_contract::accounts_contract;
 pub use catalog_contract::catalog_contract;
 pub use failures_contract::failures_contract;
+pub use groups_contract::groups_contract;
 pub use plain_media::PlainMedia;
+pub use review_contract::review_contract;
 pub use samples::record;
 pub use tokens_contract::tokens_contract;

@@ -67,6 +67,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark many events as viewed.
+         * @description For the signed-in user: the events `ids`, or everything up to an event. If one of the ids doesn't exist, none is
+         *     marked.
+         */
+        post: operations["mark_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}": {
         parameters: {
             query?: never;
@@ -93,6 +114,47 @@ export interface paths {
          *     be repeated.
          */
         patch: operations["change_event"];
+        trace?: never;
+    };
+    "/api/v1/events/{id}/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Mark an event as viewed, or as unviewed.
+         * @description For the signed-in user. Doing it again changes nothing.
+         */
+        put: operations["mark_event"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List groups of cameras. */
+        get: operations["list_groups"];
+        /**
+         * Replace all groups of cameras.
+         * @description In one step, for everybody; admins only. Whoever writes last wins.
+         */
+        put: operations["put_groups"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/live": {
@@ -172,6 +234,26 @@ export interface paths {
         };
         /** How the box is doing. */
         get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/viewed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was viewed.
+         * @description By the signed-in user, in the order of marking; also events that are gone since.
+         */
+        get: operations["list_viewed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -441,8 +523,8 @@ export interface components {
              * @example h264
              */
             video_codec?: string | null;
-            /** @description Whether you have seen it. */
-            viewed: boolean;
+            /** @description Whether you have seen it; null where that isn't told: in live updates, and while it can't be read. */
+            viewed?: boolean | null;
             /**
              * Format: int32
              * @description Width in pixels.
@@ -513,6 +595,40 @@ export interface components {
              */
             peer: string;
         };
+        /** @description A group of cameras. Without any rule it holds all. */
+        Group: {
+            /**
+             * @description Cameras whose name has one of these in it, in upper or lower case.
+             * @example [
+             *       "front"
+             *     ]
+             */
+            contains?: string[];
+            /**
+             * @description And these cameras.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            in?: string[];
+            /**
+             * @description Its name; unique.
+             * @example Front
+             */
+            name: string;
+            /**
+             * @description But none whose name has one of these in it.
+             * @example [
+             *       "indoor"
+             *     ]
+             */
+            not_contains?: string[];
+        };
+        /** @description All groups, in their order. */
+        GroupList: {
+            /** @description The groups, 100 at most. */
+            items: components["schemas"]["Group"][];
+        };
         /** @description What is durable now. */
         Ingested: {
             /**
@@ -538,6 +654,18 @@ export interface components {
             event?: components["schemas"]["Event"] | null;
             /** @description Which event. */
             id: string;
+        };
+        /** @description Which events have been seen: either `ids` or `up_to`. */
+        MarkMany: {
+            /** @description These, 500 at most. */
+            ids?: string[] | null;
+            /** @description Everything up to this event that is stored by now: it, and all that stand behind it when the newest are first. */
+            up_to?: string | null;
+        };
+        /** @description Whether an event is to be seen as viewed. */
+        MarkOne: {
+            /** @description Seen, or to be seen again. */
+            viewed: boolean;
         };
         /** @description The media tool. */
         MediaStatus: {
@@ -637,6 +765,28 @@ export interface components {
          * @enum {string}
          */
         UserRole: "viewer" | "admin";
+        /** @description A marked event. */
+        ViewedEvent: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was marked.
+             */
+            viewed_at: string;
+        };
+        /** @description A page of marked events. */
+        ViewedList: {
+            /** @description Events that were marked by themselves and still are, by the time of marking. */
+            items: components["schemas"]["ViewedEvent"][];
+            /** @description The cursor of the next page; null on the last. */
+            next_cursor?: string | null;
+            /**
+             * @description What was marked with `up_to`: everything up to `id` that was stored until `viewed_at` is viewed too, but for
+             *     what was marked as unviewed after that. The same on every page.
+             */
+            up_to: components["schemas"]["ViewedEvent"][];
+        };
         /** @description A folder from which files are taken. */
         WatchedFolder: {
             /**
@@ -797,6 +947,11 @@ export interface operations {
             query?: {
                 /** @description Only this camera; may stand several times. */
                 camera?: string[];
+                /**
+                 * @description Only cameras of this group; with `camera` as well, only those that are both.
+                 * @example Front
+                 */
+                group?: string;
                 /** @description Only clips (`record`) or stills (`snap`). */
                 kind?: components["schemas"]["EventKind"];
                 /**
@@ -844,6 +999,55 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkMany"];
+            };
+        };
+        responses: {
+            /** @description Marked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON, or has too many ids. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1041,6 +1245,138 @@ export interface operations {
             };
             /** @description Store or catalog are out of reach: try again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkOne"];
+            };
+        };
+        responses: {
+            /** @description Marked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All groups. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupList"];
+            };
+        };
+        responses: {
+            /** @description The groups as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupList"];
+                };
+            };
+            /** @description The body is no such JSON, or a rule can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1305,6 +1641,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_viewed: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only what was marked at this moment or later: RFC 3339, or milliseconds since 1970. Whoever keeps up asks from a
+                 *     minute before the newest mark they know: servers' clocks differ.
+                 */
+                since?: string;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same query. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of marks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewedList"];
+                };
+            };
+            /** @description A parameter or the cursor is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Nobody is signed in. */
