@@ -329,7 +329,7 @@ class Rights(Template):
     def test_api(self):
         self.assertEqual(
             {(action, table) for action in READ for table in CATALOG}
-            | {(action, "camtrail_accounts") for action in READ | WRITE},
+            | {(action, "camtrail_accounts") for action in READ | WRITE | {"dynamodb:BatchGetItem"}},
             self.tables("ApiRole"),
         )
         both = ("${BucketName}/${ObjectBase}/*", "${BucketName}/derived/*")
