@@ -37,6 +37,7 @@ lint: ## formatting and lints, Rust and web
 	@scripts/say "checking formatting and lints"
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	cargo clippy $(CARGO_FLAGS) -p camtrail --no-default-features -- -D warnings
 	cd web && npm run --silent lint && npm run --silent check && npm run --silent check:generated
 
 rust-test: ## unit tests, and whole-path tests of the built program

@@ -37,7 +37,7 @@ use tokio::{
 use crate::{
     announce::Announcer,
     catalogs::Catalogs,
-    config::{ArrivalMode, CatalogSettings, Settings, StoreSettings},
+    config::{ArrivalMode, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
     people::People,
@@ -414,17 +414,14 @@ impl App {
             shown.admin_password = people.let_in(http, &mut tasks).await?;
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
-        if matches!(
-            (&settings.catalog, &settings.store),
-            (CatalogSettings::DynamoDb { .. }, StoreSettings::Local)
-        ) {
+        if settings.catalog.is_shared() && matches!(settings.store, StoreSettings::Local) {
             tracing::warn!(
                 "catalog.kind = \"dynamodb\" with a local store: rows expire by themselves, and the files in the store stay \
                  for ever; use a bucket with a lifecycle rule, or catalog.kind = \"sqlite\""
             );
         }
         // Tables and bucket have rules of their own.
-        if settings.arrival == ArrivalMode::Inline && matches!(settings.catalog, CatalogSettings::Sqlite) {
+        if settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared() {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
         }
         tasks.spawn(keep_reserve(reserve, stopped.clone()));

@@ -1,20 +1,22 @@
 //! Which catalog has the events, and where people, tokens and secrets are: this machine's own database, or tables that
 //! several processes share.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+#[cfg(feature = "aws")]
+use std::time::Duration;
 
 use anyhow::Context;
 use camtrail_auth::MemoryFailures;
-use camtrail_aws::{DynamoAccounts, DynamoCatalog};
+#[cfg(feature = "aws")]
+use camtrail_aws::{DynamoAccounts, DynamoCatalog, DynamoConfig};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::ports::{Accounts, CameraTokens, Catalog, Groups, ReviewState, SignInFailures};
 
-use crate::{
-    app::DataDir,
-    config::{CatalogSettings, Settings},
-    ftp_accounts::FtpAccounts,
-};
+use crate::{app::DataDir, config::Settings};
+#[cfg(feature = "aws")]
+use crate::{config::CatalogSettings, ftp_accounts::FtpAccounts};
 
+#[cfg(feature = "aws")]
 /// How often changes that other processes made are looked for, for live pages.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,26 +37,34 @@ pub(crate) struct Catalogs {
 
 impl Catalogs {
     /// Opens all. A table that can't be reached now is no reason not to start: uploads wait in the spool.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only tables are waited for"))]
     pub(crate) async fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         let local = SqliteCatalog::open(&dir.catalog(), &settings.base)
             .with_context(|| format!("opening the catalog in data_dir {}", settings.data_dir.display()))?;
-        let CatalogSettings::DynamoDb { config, create_tables } = &settings.catalog else {
-            return Ok(Self {
-                events: Arc::new(local.clone()),
-                accounts: Arc::new(local.clone()),
-                ftp_accounts: Arc::new(local.clone()),
-                tokens: Arc::new(local.clone()),
-                sign_in_failures: Arc::new(MemoryFailures::default()),
-                review: Arc::new(local.clone()),
-                groups: Arc::new(local.clone()),
-                local,
-            });
-        };
+        #[cfg(feature = "aws")]
+        if let CatalogSettings::DynamoDb { config, create_tables } = &settings.catalog {
+            return Ok(Self::shared(config, *create_tables, local).await);
+        }
+        Ok(Self {
+            events: Arc::new(local.clone()),
+            accounts: Arc::new(local.clone()),
+            ftp_accounts: Arc::new(local.clone()),
+            tokens: Arc::new(local.clone()),
+            sign_in_failures: Arc::new(MemoryFailures::default()),
+            review: Arc::new(local.clone()),
+            groups: Arc::new(local.clone()),
+            local,
+        })
+    }
+
+    #[cfg(feature = "aws")]
+    async fn shared(config: &DynamoConfig, create_tables: bool, local: SqliteCatalog) -> Self {
         let catalog = DynamoCatalog::open(config).await;
         let accounts = DynamoAccounts::beside(&catalog);
-        let ready = match create_tables {
-            true => catalog.ensure_tables().await,
-            false => catalog.latest_change().await.map(|_| ()),
+        let ready = if create_tables {
+            catalog.ensure_tables().await
+        } else {
+            catalog.latest_change().await.map(|_| ())
         };
         if let Err(error) = ready {
             tracing::error!(
@@ -64,7 +74,7 @@ impl Catalogs {
             );
         }
         tokio::spawn(catalog.follow(FOLLOW_EVERY));
-        Ok(Self {
+        Self {
             events: Arc::new(catalog),
             accounts: Arc::new(accounts.clone()),
             ftp_accounts: Arc::new(FtpAccounts::new(Arc::new(accounts.clone()), Arc::new(local.clone()))),
@@ -73,6 +83,6 @@ impl Catalogs {
             review: Arc::new(accounts.clone()),
             groups: Arc::new(accounts),
             local,
-        })
+        }
     }
 }

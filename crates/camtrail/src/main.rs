@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod doors;
 mod first_start;
+#[cfg(feature = "aws")]
 mod ftp_accounts;
 mod memory;
 mod people;

@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     app::{BoxStatus, Rooms, until},
-    config::{CatalogSettings, Settings},
+    config::Settings,
     first_start,
 };
 
@@ -50,7 +50,7 @@ impl People {
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<String>> {
         let stop = self.stop.clone();
-        let is_shared = matches!(self.settings.catalog, CatalogSettings::DynamoDb { .. });
+        let is_shared = self.settings.catalog.is_shared();
         let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
             Ok(opened) => opened,
             Err(_) => Err(anyhow::anyhow!("no answer within {} seconds", WAIT_MAX.as_secs())),

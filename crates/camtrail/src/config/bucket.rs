@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use camtrail_aws::{DynamoConfig, TIMELINE_SHARDS_MAX};
 use camtrail_model::{ObjectBase, units};
 use camtrail_store::S3Config;
 
@@ -79,12 +78,23 @@ pub(super) fn catalog(
     config: &Config,
     base: &ObjectBase,
 ) -> Result<CatalogSettings, ConfigError> {
-    let catalog = &config.catalog;
-    match catalog.kind.as_str() {
-        "sqlite" | "" => return Ok(CatalogSettings::Sqlite),
-        "dynamodb" => {}
-        other => return Err(check.wrong("catalog.kind", other, "\"sqlite\" or \"dynamodb\"")),
+    match config.catalog.kind.as_str() {
+        "sqlite" | "" => Ok(CatalogSettings::Sqlite),
+        "dynamodb" => tables(check, config, base),
+        other => Err(check.wrong("catalog.kind", other, "\"sqlite\" or \"dynamodb\"")),
     }
+}
+
+#[cfg(not(feature = "aws"))]
+fn tables(check: &Checker<'_>, _: &Config, _: &ObjectBase) -> Result<CatalogSettings, ConfigError> {
+    let expected = "\"sqlite\": this program was built without DynamoDB (feature aws)";
+    Err(check.wrong("catalog.kind", "dynamodb", expected))
+}
+
+#[cfg(feature = "aws")]
+fn tables(check: &Checker<'_>, config: &Config, base: &ObjectBase) -> Result<CatalogSettings, ConfigError> {
+    use camtrail_aws::{DynamoConfig, TIMELINE_SHARDS_MAX};
+    let catalog = &config.catalog;
     if !camtrail_aws::is_table_prefix(&catalog.table_prefix) {
         let expected = camtrail_aws::TABLE_PREFIX_EXPECTED;
         return Err(check.wrong("catalog.table_prefix", &catalog.table_prefix, expected));

@@ -10,7 +10,6 @@ use std::{
 
 use camtrail_api::{CameraSettings, LiveMode};
 use camtrail_auth::Token;
-use camtrail_aws::DynamoConfig;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase, units};
@@ -64,12 +63,20 @@ pub(crate) enum CatalogSettings {
     /// `catalog.db` in the data dir.
     Sqlite,
     /// Tables that many processes share.
+    #[cfg(feature = "aws")]
     DynamoDb {
         /// Which.
-        config: Box<DynamoConfig>,
+        config: Box<camtrail_aws::DynamoConfig>,
         /// Whether missing ones are made.
         create_tables: bool,
     },
+}
+
+impl CatalogSettings {
+    /// Whether other processes may write events and people, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Sqlite)
+    }
 }
 
 /// Where objects go.
