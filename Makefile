@@ -8,7 +8,7 @@ CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
         bench bench-idle bench-cameras bench-function kill \
-        faults fsync-order fuzz clean
+        faults fsync-order rebuild catalogs fuzz clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -103,6 +103,15 @@ fsync-order: setup-test web ## the order of fsyncs, renames and 226 in a trace o
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	CAMTRAIL_FSYNC_UPLOADS=$${CAMTRAIL_FSYNC_UPLOADS:-400} \
 	  cargo test $(CARGO_FLAGS) -p camtrail-tests fsync_order -- --nocapture
+
+rebuild: setup-test web ## a lost catalog comes back from the store alone: CAMTRAIL_REBUILD_OBJECTS (100000)
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	CAMTRAIL_REBUILD_OBJECTS=$${CAMTRAIL_REBUILD_OBJECTS:-100000} \
+	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests rebuild::a_lost_catalog -- --nocapture
+
+catalogs: setup-test ## the DynamoDB catalog's long forms: CAMTRAIL_BURST_EVENTS (5000), CAMTRAIL_RANDOM_CASES (200)
+	CAMTRAIL_BURST_EVENTS=$${CAMTRAIL_BURST_EVENTS:-5000} CAMTRAIL_RANDOM_CASES=$${CAMTRAIL_RANDOM_CASES:-200} \
+	  cargo test $(CARGO_FLAGS) -p camtrail-aws --test it -- --nocapture
 
 fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
 	@scripts/fuzz names

@@ -218,6 +218,10 @@ class Cloud:
         answer = line.getresponse()
         return answer.status, answer.headers, answer.read()
 
+    def api_url(self, api):
+        """Where a browser finds an HTTP API: names below localhost are the loopback's."""
+        return f"http://{api}.execute-api.localhost:{self.front.port}/"
+
     def role_keys(self, role_arn):
         """Keys of a role's session, as its function gets them: judged by the same policies."""
         keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="deploy-test")["Credentials"]

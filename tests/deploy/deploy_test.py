@@ -841,12 +841,23 @@ def wanted(names):
     return found
 
 
+def stay(world):
+    """Leaves it running for a browser, until Ctrl-C."""
+    address = world.cloud.api_url(world.outputs["ApiId"])
+    print(f"\nopen {address} and sign in as {USER} with {world.passwords['user']}; Ctrl-C ends it", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+
+
 def main(arguments):
     if "--list" in arguments:
         for function, _ in CHECKS:
             print(f"{function.__name__}\n    {function.__doc__.splitlines()[0]}")
         return 0
-    only = wanted(list(arguments))
+    stays = "--stay" in arguments
+    only = wanted([name for name in arguments if name != "--stay"])
     given = os.environ.get("CAMTRAIL_BIN")
     programs = [given] if given else [ROOT / "target" / kind / "camtrail" for kind in ("release", "debug")]
     program = next((str(pathlib.Path(path).resolve()) for path in programs if pathlib.Path(path).is_file()), None)
@@ -863,6 +874,8 @@ def main(arguments):
         world.cloud = cloud.Cloud(scratch)
         passed, failed = run(world, only)
         print(f"\n{len(passed)} passed, {len(failed)} failed, in {time.monotonic() - began:.0f} s")
+        if stays and not failed:
+            stay(world)
     except Trouble as trouble:
         print(f"deploy-test: {trouble}", file=sys.stderr)
     finally:

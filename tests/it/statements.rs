@@ -29,14 +29,26 @@ fn told(keys: &[String]) -> Value {
     notification(&events)
 }
 
-/// The serverless shape: the gateway's role may put and nothing else; who looks at the bucket may not delete. Whatever
-/// the order in which the bucket's notifications come, and how often: exactly the whole one.
 #[test]
 fn a_gateway_that_may_only_put_takes_cut_uploads_away() {
+    cut_uploads_give_way(FaultProxy::allow_only_puts, "MDAlarm_20160830-155137.jpg");
+}
+
+/// Under a policy by which a stolen key can't put anything in a clip's place, the whole one takes a key of its own.
+#[test]
+fn a_gateway_that_may_replace_nothing_takes_cut_uploads_away() {
+    let digest = sha256(&still_with(1, 60_000));
+    let name = format!("MDAlarm_20160830-155137.{}.jpg", &digest[..8]);
+    cut_uploads_give_way(FaultProxy::allow_only_additions, &name);
+}
+
+/// The serverless shape: the gateway's role may put and nothing else; who looks at the bucket may not delete. Whatever
+/// the order in which the bucket's notifications come, and how often: exactly the whole one.
+fn cut_uploads_give_way(limit: impl Fn(&FaultProxy), whole_name: &str) {
     const ROUNDS: usize = 6;
     let seaweed = SeaweedFs::start("security-alarms");
     let proxy = FaultProxy::start(seaweed.s3(), Dice::new(1));
-    proxy.allow_only_puts();
+    limit(&proxy);
     let through = format!("http://{}", proxy.address());
     let mut env = bucket_env(&through);
     env.push(("CAMTRAIL__ARRIVAL__MODE", "notified"));
@@ -64,7 +76,7 @@ fn a_gateway_that_may_only_put_takes_cut_uploads_away() {
     assert!(seaweed.object(stays).is_some(), "nobody could delete it");
     let tombstone = format!("derived/{stays}/superseded.json");
     let written: Value = serde_json::from_slice(&seaweed.object(&tombstone).unwrap()).unwrap();
-    assert_eq!(text(&written, "by"), format!("{folder}/MDAlarm_20160830-155137.jpg"));
+    assert_eq!(text(&written, "by"), format!("{folder}/{whole_name}"));
     assert_eq!(text(&written, "original_sha256"), sha256(&whole[..20_000]));
     assert_eq!(text(&written, "by_original_sha256"), sha256(&whole));
     // The catalog that knew the cut ones, by the tombstone's notification alone.
@@ -94,11 +106,12 @@ fn a_gateway_that_may_only_put_takes_cut_uploads_away() {
     let (_, said) = rebuild(&fresh, &["--dry-run"]);
     assert!(said.contains("they say the same"), "{said}");
     // Evidence: without the whole one the cut one is listed again.
-    assert_eq!(seaweed.s3_request("DELETE", &format!("/{folder}/MDAlarm_20160830-155137.jpg"), &[]), "204");
+    assert_eq!(seaweed.s3_request("DELETE", &format!("/{folder}/{whole_name}"), &[]), "204");
     let (code, said) = rebuild(&fresh, &[]);
     assert!(code == 0, "{said}");
     let left = catalog(&fresh);
-    assert!(left.starts_with("1 events") && left != right, "{left}");
+    let others = seaweed.keys(folder).len();
+    assert!(left.starts_with(&format!("{others} events")) && left != right, "{left}");
 }
 
 fn decide(web: &Web, id: &str, body: &Value) -> Value {

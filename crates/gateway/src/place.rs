@@ -81,7 +81,12 @@ pub(crate) async fn put(parts: &Parts, parcel: &Parcel<'_>) -> Result<Placed, Sh
         }
         let noted = shipment(parcel, &key, &ladder);
         parts.ledger.note(&noted).await?;
-        if place(parts, parcel, &key, &map, when, !ours.is_empty()).await? {
+        let placed = match place(parts, parcel, &key, &map, when, !ours.is_empty()).await {
+            // A role that may only add: the cut one keeps its key, and gives way by a tombstone.
+            Err(ShipError::Store(StoreError::Refused(_))) if when == PutWhen::Always => false,
+            placed => placed?,
+        };
+        if placed {
             parts.ledger.note(&Shipment { confirmed: true, ..noted }).await?;
             let (mut overwritten, superseded): (Vec<_>, Vec<_>) =
                 cut.into_iter().partition(|cut| cut.object_key == key);

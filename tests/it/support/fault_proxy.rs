@@ -90,6 +90,8 @@ struct State {
     outage: AtomicBool,
     /// Nothing but puts is allowed.
     put_only: AtomicBool,
+    /// And of captures only those that say that they replace nothing.
+    add_only: AtomicBool,
     stop: AtomicBool,
     connections: AtomicUsize,
     requests: AtomicUsize,
@@ -117,6 +119,7 @@ impl FaultProxy {
             next: Mutex::new(None),
             outage: AtomicBool::new(false),
             put_only: AtomicBool::new(false),
+            add_only: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
@@ -150,6 +153,13 @@ impl FaultProxy {
     /// From now on as for a role that may put objects, and neither read, list nor delete.
     pub(crate) fn allow_only_puts(&self) {
         self.state.put_only.store(true, Ordering::Relaxed);
+    }
+
+    /// The same, under a policy that demands `If-None-Match` of every new capture (`s3:if-none-match`; beginning an
+    /// upload in parts, and its parts, are no creation of an object and say nothing).
+    pub(crate) fn allow_only_additions(&self) {
+        self.allow_only_puts();
+        self.state.add_only.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn count(&self, fault: Fault) -> usize {
@@ -281,7 +291,11 @@ impl State {
         };
         let mut request = Request { method: head.method(), head: head.without("expect"), body };
         // Uploads in parts are begun and completed by POST.
-        if self.put_only.load(Ordering::Relaxed) && !matches!(request.method.as_str(), "PUT" | "POST") {
+        let is_put = matches!(request.method.as_str(), "PUT" | "POST");
+        let may_replace = head.value("if-none-match").as_deref() != Some("*") && makes_a_capture(head);
+        if self.put_only.load(Ordering::Relaxed) && !is_put
+            || self.add_only.load(Ordering::Relaxed) && is_put && may_replace
+        {
             return answer(client, &request.method, "403 Forbidden", "AccessDenied").map(Some);
         }
         match fault {
@@ -376,4 +390,12 @@ fn answer(mut client: Wire, method: &str, status: &str, code: &str) -> io::Resul
         client.send(body.as_bytes())?;
     }
     Ok(client)
+}
+
+/// Whether a put makes an object below `patrolcams/` of its bucket.
+fn makes_a_capture(head: &Head) -> bool {
+    let line = head.first_line();
+    let path = line.split(' ').nth(1).unwrap_or_default();
+    let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
+    key.starts_with("patrolcams/") && !path.contains("?uploads") && !path.contains("partNumber=")
 }
