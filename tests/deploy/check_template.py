@@ -357,11 +357,17 @@ class Rights(Template):
     def denials(self, name):
         return {s["Sid"]: s for owner, s in self.statements(allow_only=False) if owner == name and s["Effect"] == "Deny"}
 
+    def test_gateway_never_replaces_a_clip(self):
+        """Every PUT that makes an object says If-None-Match; beginning an upload in parts, and its parts, make none."""
+        denied = self.denials("GatewayUser")["NeverReplaceAClip"]
+        self.assertEqual("s3:PutObject", denied["Action"])
+        self.assertEqual("arn:${AWS::Partition}:s3:::${BucketName}/${ObjectBase}/*", text(denied["Resource"]))
+        self.assertEqual(
+            {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}, denied["Condition"]
+        )
+
     def test_gateway_never_decides(self):
-        denials = self.denials("GatewayUser")
-        # No condition on If-None-Match: the whole upload takes the key of the cut one (docs/design/cut-uploads.md).
-        self.assertEqual(["NeverDecide"], list(denials))
-        denied = denials["NeverDecide"]
+        denied = self.denials("GatewayUser")["NeverDecide"]
         self.assertEqual("s3:PutObject", denied["Action"])
         self.assertEqual("arn:${AWS::Partition}:s3:::${BucketName}/derived/*/state.json", text(denied["Resource"]))
         self.assertNotIn("Condition", denied)
