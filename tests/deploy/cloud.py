@@ -92,6 +92,9 @@ class TlsFront:
 
     The bucket's policy denies everything that isn't, and the emulator knows by this header alone. Signatures don't cover
     it. One request a connection: nothing of bodies has to be understood.
+
+    It also denies what the template's policy denies by a condition that the emulator doesn't know (s3:if-none-match): see
+    `add_only`.
     """
 
     HEAD_MAX_BYTES = 64 * 1024
@@ -101,6 +104,8 @@ class TlsFront:
         self.behind = behind
         # The heads of requests that write, in small letters: what the emulator forgets or can't judge is seen in them.
         self.writes = []
+        # Key ids, in small letters, that may make no object below these paths without saying If-None-Match.
+        self.add_only = {}
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port = self.door.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -128,6 +133,9 @@ class TlsFront:
             head, body = head.split(b"\r\n\r\n", 1)
             if head.startswith((b"PUT ", b"POST ")):
                 self.writes.append(head.decode("latin-1").lower())
+                if self._would_replace(self.writes[-1]):
+                    self._deny(client, self.writes[-1], body)
+                    return
             lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
             lines += [b"Connection: close", b"X-Forwarded-Proto: https"]
             with socket.create_connection(("127.0.0.1", self.behind), timeout=REQUEST_SECONDS) as there:
@@ -136,6 +144,22 @@ class TlsFront:
                 self._pump(there, client)
                 # Ends the other direction, too.
                 client.shutdown(socket.SHUT_RDWR)
+
+    def _would_replace(self, head):
+        line = head.splitlines()[0]
+        # Beginning an upload in parts, and its parts, make no object.
+        makes_one = "?uploads" not in line and "partnumber=" not in line
+        limited = any(key in head and f" {path}" in line for key, path in self.add_only.items())
+        return limited and makes_one and "if-none-match: *" not in head
+
+    def _deny(self, client, head, body):
+        lengths = [int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length:")]
+        left = (lengths or [0])[0] - len(body)
+        while left > 0 and (piece := client.recv(min(left, self.PIECE_BYTES))):
+            left -= len(piece)
+        text = b"<Error><Code>AccessDenied</Code><Message>denied by a condition of the policy</Message></Error>"
+        client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+                       + b"Content-Length: %d\r\n\r\n" % len(text) + text)
 
     def _pump(self, source, target):
         with contextlib.suppress(OSError):
