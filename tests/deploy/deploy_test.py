@@ -516,7 +516,11 @@ def a_cut_upload_gives_way_to_the_whole_one(world):
         events = world.events(camera="gate")
         return len(events) == 1 and events[0]["complete"] and events[0]["original_sha256"] == sent and events[0]
 
-    whole = wait_for("the whole upload's event, alone", alone, ARRIVAL_SECONDS, every=0.5)
+    try:
+        whole = wait_for("the whole upload's event, alone", alone, ARRIVAL_SECONDS, every=0.5)
+    except Trouble as trouble:
+        seen = [(event["name"], event["complete"], event["original_sha256"][:8]) for event in world.events(camera="gate")]
+        raise Trouble(f"{trouble}; there are {seen}") from None
     expect(world.both_views(whole) == (1, 1), f"rows: {world.both_views(whole)}, expected one each")
     world.gateway.alive()
     # A rebuild must not bring it back.

@@ -58,9 +58,10 @@ impl Place {
         (Self::start_of(low), Self::start_of(end).before())
     }
 
-    /// As a key's value.
+    /// As a key's value, in the form in which DynamoDB gives it back: servers of its kind were seen to compare keys as
+    /// texts, and then one event in ten could be put and never be found again.
     pub(crate) fn value(self) -> AttributeValue {
-        AttributeValue::N(self.to_string())
+        AttributeValue::N(self.to_string().trim_end_matches('0').trim_end_matches('.').to_owned())
     }
 
     /// Reads a number back.
@@ -103,7 +104,9 @@ mod tests {
             let place = Place(i128::from(ms) * ONE + i128::from(fraction));
             let text = place.to_string();
             prop_assert_eq!(Place::parse(&text), Some(place));
-            prop_assert_eq!(Place::parse(text.trim_end_matches('0').trim_end_matches('.')).is_some(), true);
+            let AttributeValue::N(value) = place.value() else { panic!("a key is a number") };
+            prop_assert_eq!(Place::parse(&value), Some(place));
+            prop_assert!(value.split_once('.').is_none_or(|(_, decimals)| !decimals.ends_with('0')), "{}", value);
             prop_assert_eq!(place.parts(), (Millis(ms), fraction));
         }
     }
