@@ -149,37 +149,54 @@ impl SourceBucket {
             query.push(("continuation-token", after));
         }
         let request = Request { method: "GET", key: "", query: &query, headers: &[] };
-        patiently(async || {
-            let (_, body) = self.ask(&request, &HeaderMap::new()).await?;
-            answer::page(&all(body).await?)
-        })
-        .await
+        let mut patience = Patience::new();
+        loop {
+            match self.list_once(&request).await {
+                Err(SourceError::Unavailable(why)) => patience.wait(why).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn list_once(&self, request: &Request<'_>) -> Result<SourcePage, SourceError> {
+        let (_, body) = self.ask(request, &HeaderMap::new()).await?;
+        answer::page(&all(body).await?)
     }
 
     /// How an object is now.
     pub async fn look(&self, key: &str) -> Result<SourceLook, SourceError> {
         let request = Request { method: "HEAD", key, query: &[], headers: &[CHECKSUM_MODE] };
-        patiently(async || {
-            let (head, _) = self.ask(&request, &HeaderMap::new()).await?;
-            look_of(key, &head.headers)
-        })
-        .await
+        let mut patience = Patience::new();
+        loop {
+            match self.ask(&request, &HeaderMap::new()).await {
+                Ok((head, _)) => return look_of(key, &head.headers),
+                Err(SourceError::Unavailable(why)) => patience.wait(why).await?,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The first `length` bytes (or all of a shorter one), if it is what it was.
     pub async fn beginning(&self, object: &SourceObject, length: usize) -> Result<Vec<u8>, SourceError> {
-        patiently(async || {
-            let (_, mut body) = self.read(object, 0, Some(length as u64)).await?;
-            let mut bytes = Vec::new();
-            while bytes.len() < length
-                && let Some(piece) = body.piece().await.map_err(|error| answer::broken(&error))?
-            {
-                bytes.extend_from_slice(&piece);
+        let mut patience = Patience::new();
+        loop {
+            match self.beginning_once(object, length).await {
+                Err(SourceError::Unavailable(why)) => patience.wait(why).await?,
+                outcome => return outcome,
             }
-            bytes.truncate(length);
-            Ok(bytes)
-        })
-        .await
+        }
+    }
+
+    async fn beginning_once(&self, object: &SourceObject, length: usize) -> Result<Vec<u8>, SourceError> {
+        let (_, mut body) = self.read(object, 0, Some(length as u64)).await?;
+        let mut bytes = Vec::new();
+        while bytes.len() < length
+            && let Some(piece) = body.piece().await.map_err(|error| answer::broken(&error))?
+        {
+            bytes.extend_from_slice(&piece);
+        }
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// The object's bytes from `from` on, `length` of them or to its end, if it is what it was.
@@ -298,18 +315,26 @@ fn checksum(headers: &HeaderMap) -> Option<Digest> {
     Digest::parse(&HEXLOWER.encode(&bytes)).filter(|_| !is_of_parts)
 }
 
-/// Tries again what may succeed later.
-async fn patiently<T>(mut work: impl AsyncFnMut() -> Result<T, SourceError>) -> Result<T, SourceError> {
-    let mut pause = TRY_AGAIN_AFTER;
-    for _ in 1..TRIES_MAX {
-        match work().await {
-            Err(SourceError::Unavailable(why)) => {
-                tracing::debug!(why, "the bucket is asked again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            outcome => return outcome,
-        }
+/// Tries again what may succeed later, and not for ever.
+struct Patience {
+    tries: u32,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { tries: 1, pause: TRY_AGAIN_AFTER }
     }
-    work().await
+
+    /// Waits before the next try; an error after the last one.
+    async fn wait(&mut self, why: String) -> Result<(), SourceError> {
+        if self.tries == TRIES_MAX {
+            return Err(SourceError::Unavailable(why));
+        }
+        tracing::debug!(why, "the bucket is asked again");
+        tokio::time::sleep(self.pause).await;
+        self.tries += 1;
+        self.pause *= 2;
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@ use sha2::Sha256;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{
-    SourceBucket, SourceError, SourceObject, TRIES_MAX, TRY_AGAIN_AFTER,
+    Patience, SourceBucket, SourceError, SourceObject,
     answer::{broken, tag_of},
     checksum, text,
 };
@@ -37,21 +37,15 @@ impl SourceBucket {
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> Result<Downloaded, SourceError> {
         let mut came = Came::default();
-        let (mut tries, mut progress_at, mut pause) = (0, 0, TRY_AGAIN_AFTER);
+        let (mut patience, mut progress_at) = (Patience::new(), 0);
         loop {
             match self.go_on(object, &mut came, sink).await {
                 Ok(()) => return came.confirmed(object, doubted),
                 Err(SourceError::Unavailable(why)) => {
                     if came.bytes >= progress_at + PROGRESS_BYTES {
-                        (tries, progress_at, pause) = (0, came.bytes, TRY_AGAIN_AFTER);
+                        (patience, progress_at) = (Patience::new(), came.bytes);
                     }
-                    tries += 1;
-                    if tries == TRIES_MAX {
-                        return Err(SourceError::Unavailable(why));
-                    }
-                    tracing::debug!(key = object.key, came = came.bytes, why, "the download goes on");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
+                    patience.wait(why).await?;
                 }
                 Err(error) => return Err(error),
             }
