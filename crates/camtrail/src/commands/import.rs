@@ -148,7 +148,8 @@ fn why_broken(error: io::Error) -> anyhow::Error {
              goes on and doubles nothing"
         );
     }
-    if error.get_ref().is_some_and(|inner| inner.is::<BucketLost>()) {
+    let lost = error.get_ref().and_then(|inner| inner.downcast_ref::<BucketLost>());
+    if lost.is_some() {
         return anyhow::Error::from(error);
     }
     anyhow::Error::from(error)

@@ -52,7 +52,8 @@ async fn any_key_is_listed_and_read() {
     listed.retain(|object| !object.key.ends_with('/'));
     let mut found: Vec<_> = listed.iter().map(|object| object.key.as_str()).collect();
     let mut want = keys.map(|(_, key)| key).to_vec();
-    (found.sort_unstable(), want.sort_unstable());
+    found.sort_unstable();
+    want.sort_unstable();
     assert_eq!(found, want);
     let mut folders = bucket.list("", true, None).await.unwrap().folders;
     folders.sort();

@@ -236,6 +236,11 @@ impl Bucket {
         Ok(page.objects.iter().any(|object| keys.contains(&object.key)))
     }
 
+    /// Whether it can be listed now.
+    pub(super) async fn answers(&self) -> bool {
+        self.bucket.list(&self.at.prefix(), true, None).await.is_ok()
+    }
+
     /// Counts the objects beside the import, for the bar.
     pub(super) async fn count_ahead(self: Arc<Self>, bar: ProgressBar) {
         let (prefix, mut after, mut objects) = (self.at.prefix(), None, 0);

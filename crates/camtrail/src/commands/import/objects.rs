@@ -32,8 +32,8 @@ use super::{
 const PIPE_BYTES: usize = 256 * 1024;
 /// An object that changed is looked at again after so long.
 const CHANGED_WAIT: Duration = Duration::from_secs(1);
-/// Objects in a row that can't be had because the bucket can't be reached: then it is lost, and the import ends.
-const LOST_AFTER: u32 = 2 * AT_ONCE as u32;
+/// After so many objects in a row that could not be had, the bucket itself is asked whether it is there.
+const LOST_AFTER: u32 = AT_ONCE as u32;
 /// A longer name in an object's metadata may have been cut there.
 const WHOLE_NAME_MAX_BYTES: usize = 1_000;
 
@@ -124,8 +124,12 @@ impl Objects {
                 Tried::Done(outcome) => return Ok(outcome),
                 Tried::Full => room.wait().await?,
                 Tried::Unreachable(why) => {
+                    // Else everything that is still to come would be a failure, each after a while.
                     if self.unreachable.fetch_add(1, Ordering::Relaxed) + 1 >= LOST_AFTER {
-                        return Err(io::Error::other(BucketLost(why)));
+                        if !self.source.answers().await {
+                            return Err(io::Error::other(BucketLost(why)));
+                        }
+                        self.unreachable.store(0, Ordering::Relaxed);
                     }
                     return Ok(Outcome::Failed(why));
                 }
