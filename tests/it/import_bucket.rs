@@ -213,7 +213,7 @@ fn another_camtrail_s_bucket_keeps_what_it_knew() {
 /// Errors, lost and halved answers, hangs; then nothing at all: in the end each object is one whole event.
 #[test]
 fn a_bad_line_costs_time_and_nothing_else() {
-    const OBJECTS: u64 = 40;
+    const OBJECTS: u64 = 24;
     let seaweed = SeaweedFs::start(BUCKET);
     let proxy = FaultProxy::start(seaweed.s3(), Dice::new(7));
     let instance = Instance::start();
