@@ -17,6 +17,7 @@ mod full;
 mod function_bench;
 mod functions;
 mod import;
+mod import_bucket;
 mod ingest;
 mod invoke;
 mod kill;

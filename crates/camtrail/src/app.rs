@@ -72,6 +72,10 @@ impl DataDir {
     pub(crate) fn taken(&self) -> PathBuf {
         self.0.join("taken.db")
     }
+    /// Which objects of other buckets were imported.
+    pub(crate) fn imported(&self) -> PathBuf {
+        self.0.join("imported.db")
+    }
     /// How far an interrupted rebuild came.
     pub(crate) fn rebuild(&self) -> PathBuf {
         self.0.join("rebuild.json")

@@ -39,12 +39,21 @@ pub(crate) struct ConfigArgs {
 /// What to import.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImportArgs {
-    /// A folder (or one file). Its first folders name the cameras, unless --camera does.
+    /// A folder (or one file), or s3://BUCKET/FOLDER. Its first folders name the cameras, unless --camera does.
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
     /// The camera that all of it belongs to.
     #[arg(long, value_name = "NAME")]
     pub(crate) camera: Option<String>,
+    /// The S3-compatible server that the bucket is on, such as https://minio.example.org:9000.
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// The bucket's region.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// The profile in ~/.aws/credentials whose keys read the bucket, before all other keys.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// Only look: say what would be imported.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -97,7 +106,7 @@ pub(crate) enum Command {
     /// Works beside a running server and without one. May be interrupted and run again: it goes on where it was.
     /// Users, camera accounts, notes and protection are not in the store: those that are in the catalog stay.
     Rebuild(RebuildArgs),
-    /// Take in an existing folder tree, with any known camera naming; its files are only read.
+    /// Take in an existing folder tree or bucket, with any known camera naming; its files are only read.
     ///
     /// Works beside a running server and without one. May be interrupted and run again: nothing is doubled.
     Import(ImportArgs),

@@ -14,7 +14,7 @@ use crate::{
     migrations,
 };
 
-/// The memory of watched folders in SQLite. Clones share it.
+/// The memory of watched folders, and of imported objects, in SQLite. Clones share it.
 #[derive(Debug, Clone)]
 pub struct SqliteTaken {
     db: Arc<Database>,

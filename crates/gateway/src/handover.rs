@@ -8,7 +8,7 @@
 //!
 //! | importer | owner |
 //! |---|---|
-//! | `Offer` | `Known`: digests of what is stored under that name |
+//! | `Offer` | `Known`: digests of what is stored under that name with that size |
 //! | `Send` | `Ready`, once there is room; or `Full`, `Refused` |
 //! | bytes … end (or given up) | `Taken`, `Refused`, `Full` |
 
@@ -147,7 +147,8 @@ impl Desk {
             match serde_json::from_slice(&ask)? {
                 Ask::Offer(offer) => {
                     let name = offer.path.join("/");
-                    let known = stored_digests(&*self.ledger, &*self.store, &offer.camera, &name).await;
+                    let known =
+                        stored_digests(&*self.ledger, &*self.store, &offer.camera, &name, offer.size).await;
                     offered = Some(offer);
                     say(&mut wire, &Answer::Known(known)).await?;
                 }
@@ -236,7 +237,7 @@ impl Handover {
         Ok(Self::new(UnixStream::connect(short).await?))
     }
 
-    /// Offers a file; the digests of what is stored under its name already. It may be sent then, or another offered.
+    /// Offers a file; the digests of what is stored under its name with its size already. It may be sent then, or another offered.
     pub async fn offer(&mut self, offer: &Offer) -> io::Result<Vec<Digest>> {
         say(&mut self.wire, &Ask::Offer(offer.clone())).await?;
         match self.answer().await? {

@@ -108,13 +108,14 @@ impl Incoming for SpoolIncoming {
     }
 }
 
-/// Digests of what was shipped under one name of one camera and is in the store still. What can't be asked is taken
+/// Digests of what was shipped with `size` bytes under one name of one camera and is in the store still. What can't be asked is taken
 /// for absent: sent again, it is a replay and changes nothing.
 pub(crate) async fn stored_digests(
     ledger: &dyn Ledger,
     store: &dyn ObjectStore,
     camera: &CameraName,
     name: &str,
+    size: u64,
 ) -> Vec<Digest> {
     let shipments = match ledger.shipments(camera, name).await {
         Ok(shipments) => shipments,
@@ -124,7 +125,8 @@ pub(crate) async fn stored_digests(
         }
     };
     let mut there = Vec::new();
-    for shipment in shipments {
+    // Some cameras give one name to all: most of its shipments need no look at the store.
+    for shipment in shipments.into_iter().filter(|shipment| shipment.original_size == size) {
         let Ok(Some(object)) = store.head(shipment.object_key.as_str()).await else { continue };
         let metadata = ObjectMetadata::from_map(&object.metadata).ok();
         if metadata.is_some_and(|metadata| metadata.original_sha256 == Some(shipment.original_sha256)) {

@@ -28,5 +28,5 @@ pub use identity::AccountScope;
 pub use intake::SpoolIntake;
 pub use ship::{Book, CameraBook, Parts, ShipConfig};
 pub use shipper::{Shipper, ShipperStatus};
-pub use tree::{Found, Tree, TreeFile};
+pub use tree::{Found, Tree, TreeFile, is_hidden};
 pub use watch::{WatchConfig, WatchStatus, Watcher};

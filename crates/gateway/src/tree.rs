@@ -82,7 +82,7 @@ impl TreeFile {
 }
 
 /// Whether a name is passed over: hidden, or another system's.
-pub(crate) fn is_hidden(name: &OsStr) -> bool {
+pub fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".") || SYSTEM_FOLDERS.iter().any(|system| name == *system)
 }
 

@@ -11,4 +11,4 @@ mod seaweed;
 pub use dynamodb::{DYNAMODB_KEY, DYNAMODB_REGION, DYNAMODB_SECRET, DynamoDbLocal};
 pub use lambda::{Invocation, LambdaHost};
 pub use ports::free_port;
-pub use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, signed_request};
+pub use seaweed::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, encoded, signed_request};

@@ -159,15 +159,7 @@ impl SeaweedFs {
 
     /// An object's bytes, read past the S3 side; `None` where there is none.
     pub fn object(&self, key: &str) -> Option<Vec<u8>> {
-        let mut path = String::new();
-        for byte in key.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-                path.push(char::from(byte));
-            } else {
-                let _ = write!(path, "%{byte:02X}");
-            }
-        }
-        let url = format!("http://{}/buckets/{}/{path}", self.filer, self.bucket);
+        let url = format!("http://{}/buckets/{}/{}", self.filer, self.bucket, encoded(key));
         let mut response = self.agent.get(&url).call().unwrap();
         match response.status().as_u16() {
             200 => Some(response.body_mut().with_config().limit(OBJECT_MAX_BYTES).read_to_vec().unwrap()),
@@ -183,8 +175,11 @@ impl SeaweedFs {
             let mut last = String::new();
             loop {
                 let url = format!(
-                    "http://{}/buckets/{}/{folder}/?limit=1000&lastFileName={last}",
-                    self.filer, self.bucket
+                    "http://{}/buckets/{}/{}/?limit=1000&lastFileName={}",
+                    self.filer,
+                    self.bucket,
+                    encoded(&folder),
+                    encoded(&last)
                 );
                 let mut response = self.agent.get(&url).header("accept", "application/json").call().unwrap();
                 if response.status().as_u16() == 404 {
@@ -218,6 +213,19 @@ impl Drop for SeaweedFs {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A key as it stands in an address.
+pub fn encoded(key: &str) -> String {
+    let mut path = String::new();
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
 }
 
 /// One request by curl, signed with the test's key; the status, `000` where there was no answer.

@@ -59,6 +59,13 @@ pub struct UploadStart {
     pub modified_at: Option<Millis>,
 }
 
+impl UploadStart {
+    /// Whether it came as a file that stays where it is until all of it is safe here.
+    pub fn is_guest(&self) -> bool {
+        self.modified_at.is_some()
+    }
+}
+
 /// One finished upload that waits to be shipped: the header, as it stands in `ID.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpoolEntry {

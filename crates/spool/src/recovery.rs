@@ -1,4 +1,6 @@
 //! What an earlier process left: entries, uploads it died under, and rubbish.
+//!
+//! Uploads that came as a file (watched folder, import) and were not done are dropped: the file is where it was.
 
 use std::{
     collections::BTreeSet,
@@ -116,6 +118,12 @@ fn revive(spool: &Spool, id: &EntryId) -> Result<Option<SpoolEntry>, SpoolError>
         set_aside(spool, id, "the note of who sent it is damaged")?;
         return Ok(None);
     };
+    if start.is_guest() {
+        // Whole where it was, and it comes again: a half one would be a cut capture of a whole file.
+        remove_if_there(&data)?;
+        remove_if_there(&open)?;
+        return Ok(None);
+    }
     let entry = SpoolEntry {
         version: SpoolEntry::VERSION,
         id: id.clone(),

@@ -74,6 +74,19 @@ async fn a_dropped_upload_leaves_nothing() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// A file of an import or a watched folder is whole where it is: half of it is nothing.
+#[tokio::test]
+async fn a_guest_under_way_at_a_kill_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let guest = UploadStart { modified_at: Some(Millis(5)), ..start("snap/c.jpg") };
+    let mut writer = spool.begin(guest).unwrap();
+    writer.write(&vec![7; 300_000]).await.unwrap();
+    std::mem::forget(writer);
+    assert_eq!(open(dir.path()).1, Recovery::default());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn a_full_spool_refuses_and_recovers() {
     let dir = tempfile::tempdir().unwrap();

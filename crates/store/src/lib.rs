@@ -8,4 +8,7 @@ mod local;
 mod s3;
 
 pub use local::LocalStore;
-pub use s3::{S3Config, S3SetupError, S3Store};
+pub use s3::{
+    Downloaded, S3Config, S3SetupError, S3Store, SourceBucket, SourceConfig, SourceError, SourceLook,
+    SourceObject, SourcePage,
+};

@@ -10,6 +10,7 @@ mod links;
 mod pace;
 mod problem;
 mod resume;
+mod source;
 mod tags;
 mod wire;
 
@@ -35,6 +36,9 @@ use object_store::{
     path::Path as Key,
 };
 
+pub use self::source::{
+    Downloaded, SourceBucket, SourceConfig, SourceError, SourceLook, SourceObject, SourcePage,
+};
 use self::{
     links::Place,
     pace::Pace,
@@ -103,34 +107,16 @@ impl S3Store {
         let pace = config.max_bytes_per_second.map(|limit| Arc::new(Pace::new(limit)));
         let wire = Wire::new(pace, config.stall_limit).map_err(|error| setup(&error))?;
         let build = |wire: Wire| {
-            let mut builder = AmazonS3Builder::from_env()
-                .with_bucket_name(&config.bucket)
-                .with_region(&config.region)
+            let keys = config.keys.clone().map(|(key_id, secret)| credentials::Keys::new(key_id, secret));
+            let builder = connection(&config.bucket, &config.region, config.endpoint.as_deref(), keys, wire)
                 .with_checksum_algorithm(Checksum::SHA256)
                 .with_conditional_put(S3ConditionalPut::ETagMatch)
                 .with_disable_bulk_delete(true)
-                .with_disable_tagging(!config.tags)
-                // A retry here would hide trouble from the shipper, which has its own patience.
-                .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-                .with_http_connector(wire);
-            builder = match &config.endpoint {
-                Some(endpoint) => builder
-                    .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
-                    .with_virtual_hosted_style_request(false),
-                None => builder.with_virtual_hosted_style_request(is_host_label(&config.bucket)),
-            };
-            if let Some((key_id, secret)) = &config.keys {
-                builder = builder.with_access_key_id(key_id).with_secret_access_key(secret);
-            } else if let Some(keys) = credentials::from_file() {
-                builder = builder.with_access_key_id(keys.key_id).with_secret_access_key(keys.secret);
-                if let Some(token) = keys.token {
-                    builder = builder.with_token(token);
-                }
-            }
+                .with_disable_tagging(!config.tags);
             builder.build().map_err(|error| setup(&error))
         };
         let place = |endpoint: Option<&String>| Place {
-            bucket_url: bucket_url(config, endpoint),
+            bucket_url: endpoint_url(&config.bucket, &config.region, endpoint.map(String::as_str)),
             region: config.region.clone(),
         };
         Ok(Self {
@@ -225,13 +211,41 @@ fn is_unconfirmed(error: &Error) -> bool {
     false
 }
 
+/// What all connections to buckets have in common. `keys` go before those of the usual AWS chain.
+fn connection(
+    bucket: &str,
+    region: &str,
+    endpoint: Option<&str>,
+    keys: Option<credentials::Keys>,
+    wire: Wire,
+) -> AmazonS3Builder {
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_region(region)
+        // A retry here would hide trouble from whoever has the patience.
+        .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
+        .with_http_connector(wire);
+    builder = match endpoint {
+        Some(endpoint) => builder
+            .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint)
+            .with_virtual_hosted_style_request(false),
+        None => builder.with_virtual_hosted_style_request(is_host_label(bucket)),
+    };
+    if let Some(keys) = keys.or_else(credentials::from_file) {
+        builder = builder.with_access_key_id(keys.key_id).with_secret_access_key(keys.secret);
+        if let Some(token) = keys.token {
+            builder = builder.with_token(token);
+        }
+    }
+    builder
+}
+
 /// A bucket's name can be part of a host's, unless it has a dot: certificates don't cover those.
 fn is_host_label(bucket: &str) -> bool {
     !bucket.contains('.')
 }
 
-fn bucket_url(config: &S3Config, endpoint: Option<&String>) -> String {
-    let S3Config { bucket, region, .. } = config;
+fn endpoint_url(bucket: &str, region: &str, endpoint: Option<&str>) -> String {
     match endpoint {
         Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
         None if is_host_label(bucket) => format!("https://{bucket}.s3.{region}.amazonaws.com"),

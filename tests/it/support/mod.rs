@@ -19,7 +19,9 @@ mod wait;
 mod web;
 mod wire;
 
-pub(crate) use camtrail_services::{S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, free_port, signed_request};
+pub(crate) use camtrail_services::{
+    S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, encoded, free_port, signed_request,
+};
 pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
 pub(crate) use cloud::{BUCKET, Cloud, function};
 pub(crate) use dice::Dice;

@@ -19,7 +19,6 @@ pub(super) fn store(check: &Checker<'_>, config: &Config) -> Result<StoreSetting
         ("s3" | "", false) => {}
         (other, _) => return Err(check.wrong("store.kind", other, "\"local\" or \"s3\"")),
     }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
     let endpoint = given(&info.endpoint)
         .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
@@ -61,15 +60,23 @@ fn rate(check: &Checker<'_>, key: &str, text: &str) -> Result<u64, ConfigError> 
 }
 
 fn url(check: &Checker<'_>, key: &str, text: &str) -> Result<String, ConfigError> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let plain = |host: &str| {
-        let host = host.trim_end_matches('/');
-        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
-    };
-    match host.filter(|host| plain(host)) {
-        Some(_) => Ok(text.trim_end_matches('/').to_owned()),
-        None => Err(check.wrong(key, text, "a server's address, such as https://minio.example.org:9000")),
-    }
+    server_address(text).ok_or_else(|| check.wrong(key, text, SERVER_EXPECTED))
+}
+
+/// What [`server_address`] takes.
+pub(crate) const SERVER_EXPECTED: &str = "a server's address, such as https://minio.example.org:9000";
+
+/// A server's address without a slash at its end, if it is one.
+pub(crate) fn server_address(text: &str) -> Option<String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = host.trim_end_matches('/');
+    let plain = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
+    plain.then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// A variable that is set to something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Which catalog has the events.

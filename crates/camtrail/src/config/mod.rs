@@ -12,6 +12,7 @@ mod shape;
 mod watch;
 
 pub(crate) use arrival::ArrivalMode;
+pub(crate) use bucket::{SERVER_EXPECTED, server_address, variable};
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
 pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};

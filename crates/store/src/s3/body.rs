@@ -127,6 +127,20 @@ impl IncomingBody {
     pub(super) fn new(inner: reqwest::Body, limit: Duration) -> Self {
         Self { inner, limit, deadline: Box::pin(tokio::time::sleep(limit)) }
     }
+
+    /// The next bytes; `None` at its end.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+        loop {
+            match std::future::poll_fn(|context| Pin::new(&mut *self).poll_frame(context)).await {
+                None => return Ok(None),
+                Some(frame) => {
+                    if let Ok(bytes) = frame?.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Body for IncomingBody {

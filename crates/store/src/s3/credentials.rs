@@ -14,19 +14,30 @@ pub(super) struct Keys {
     pub(super) token: Option<String>,
 }
 
+impl Keys {
+    /// A lasting pair.
+    pub(super) fn new(key_id: String, secret: String) -> Self {
+        Self { key_id, secret, token: None }
+    }
+}
+
 /// The keys of the chosen profile, if the environment has none and there is such a file.
 pub(super) fn from_file() -> Option<Keys> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if set("AWS_ACCESS_KEY_ID") || set("AWS_WEB_IDENTITY_TOKEN_FILE") {
         return None;
     }
+    of_profile(&std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned()))
+}
+
+/// The keys of a profile, whatever the environment has.
+pub(super) fn of_profile(profile: &str) -> Option<Keys> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let file = match std::env::var_os("AWS_SHARED_CREDENTIALS_FILE") {
         Some(file) => PathBuf::from(file),
         None => home?.join(".aws/credentials"),
     };
-    let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-    parse(&std::fs::read_to_string(file).ok()?, &profile)
+    parse(&std::fs::read_to_string(file).ok()?, profile)
 }
 
 fn parse(text: &str, profile: &str) -> Option<Keys> {

@@ -37,19 +37,29 @@ pub(super) fn sign(
     let signed_s = now.0.div_euclid(1000).div_euclid(ROUNDED_TO_S) * ROUNDED_TO_S;
     let at = Timestamp::from_second(signed_s).unwrap_or(Timestamp::UNIX_EPOCH);
     let end_s = now.plus(valid.as_millis() as i64).0.div_euclid(1000);
-    sign_at(place, credential, "GET", key, extra, at, end_s - signed_s)
+    let request = Request { method: "GET", key, query: extra, headers: &[] };
+    sign_at(place, credential, &request, at, end_s - signed_s)
 }
 
-/// The address of a request of this method, good for `expires_s` from `at` on.
+/// What is asked for by a signed address.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    /// Empty: the bucket itself.
+    pub(super) key: &'a str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    /// Headers that go with it and must be signed (all of `x-amz-…`), by lower-case name, in order.
+    pub(super) headers: &'a [(&'a str, &'a str)],
+}
+
+/// The address by which one request is made from `at` on, for `expires_s` seconds.
 pub(super) fn sign_at(
     place: &Place,
     credential: &AwsCredential,
-    method: &str,
-    key: &str,
-    extra: &[(&str, &str)],
+    request: &Request<'_>,
     at: Timestamp,
     expires_s: i64,
 ) -> String {
+    let Request { method, key, query: extra, headers } = request;
     let (moment, day) = (at.strftime("%Y%m%dT%H%M%SZ").to_string(), at.strftime("%Y%m%d").to_string());
     let scope = format!("{day}/{}/s3/aws4_request", place.region);
     let (scheme, rest) = place.bucket_url.split_once("://").unwrap_or(("https", &place.bucket_url));
@@ -58,21 +68,26 @@ pub(super) fn sign_at(
     let path = format!("{}/{}", encode(&folder, "/"), encode(key, "/"));
     let expires = expires_s.to_string();
     let identity = format!("{}/{scope}", credential.key_id);
+    let (mut signed, mut lines) = ("host".to_owned(), format!("host:{host}\n"));
+    for (name, value) in *headers {
+        let _ = write!(signed, ";{name}");
+        let _ = writeln!(lines, "{name}:{value}");
+    }
     let mut query = vec![
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
         ("X-Amz-Credential", &identity),
         ("X-Amz-Date", &moment),
         ("X-Amz-Expires", &expires),
-        ("X-Amz-SignedHeaders", "host"),
+        ("X-Amz-SignedHeaders", &signed),
     ];
     if let Some(token) = &credential.token {
         query.push(("X-Amz-Security-Token", token));
     }
-    query.extend(extra);
+    query.extend(*extra);
     query.sort_unstable();
     let query: Vec<_> = query.iter().map(|(k, v)| format!("{}={}", encode(k, ""), encode(v, ""))).collect();
     let query = query.join("&");
-    let request = format!("{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
+    let request = format!("{method}\n{path}\n{query}\n{lines}\n{signed}\nUNSIGNED-PAYLOAD");
     let digest = HEXLOWER.encode(&Sha256::digest(request.as_bytes()));
     let to_sign = format!("AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}");
     let steps = [day.as_str(), place.region.as_str(), "s3", "aws4_request", to_sign.as_str()];
@@ -121,7 +136,8 @@ mod tests {
             region: "us-east-1".to_owned(),
         };
         let at = "2013-05-24T00:00:00Z".parse().unwrap();
-        let link = sign_at(&place, &credential(), "GET", "test.txt", &[], at, 86_400);
+        let request = Request { method: "GET", key: "test.txt", query: &[], headers: &[] };
+        let link = sign_at(&place, &credential(), &request, at, 86_400);
         assert!(
             link.starts_with("https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm="),
             "{link}"

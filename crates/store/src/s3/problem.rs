@@ -21,7 +21,7 @@ pub(super) fn problem(error: &Error) -> StoreError {
 }
 
 /// S3 answers in XML: its `Code` and `Message` are what a person needs; else the cause of all causes.
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     let mut text = error.to_string();
     let mut deepest = text.clone();
     let mut cause = std::error::Error::source(error);
@@ -46,7 +46,7 @@ pub(super) fn words_of(text: &str) -> Option<String> {
     Some(element(text, "Message").map_or_else(|| code.to_owned(), |message| format!("{code}: {message}")))
 }
 
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let from = text.find(&open)? + open.len();
     let length = text[from..].find(&close)?;

@@ -16,7 +16,7 @@ use object_store::{
 
 use super::{
     EXPIRE_TAG,
-    links::{Place, sign_at},
+    links::{self, Place, sign_at},
     problem::words_of,
     wire::Wire,
 };
@@ -33,7 +33,8 @@ pub(super) async fn let_expire(
     may_expire: bool,
 ) -> Result<(), StoreError> {
     let (method, body) = if may_expire { (Method::PUT, document()) } else { (Method::DELETE, Bytes::new()) };
-    let url = sign_at(place, credential, method.as_str(), key, &[("tagging", "")], Timestamp::now(), VALID_S);
+    let asked = links::Request { method: method.as_str(), key, query: &[("tagging", "")], headers: &[] };
+    let url = sign_at(place, credential, &asked, Timestamp::now(), VALID_S);
     let mut request = Request::builder().method(method).uri(url);
     if may_expire {
         // S3 wants a digest with every body of this kind; it need not be among what is signed.

@@ -50,24 +50,28 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(pace: Option<Arc<Pace>>, stall_limit: Duration) -> reqwest::Result<Self> {
-        /// A name that isn't answered, or a port that isn't, is trouble soon enough.
-        const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("camtrail/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_LIMIT)
-            .pool_idle_timeout(Duration::from_mins(1))
-            .tcp_nodelay(true)
-            .http1_only()
-            // A signature is for one host: what is elsewhere is told, not followed.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
-        Ok(Self { client, pace, stall_limit, complete_if_absent: false })
+        Ok(Self { client: client()?, pace, stall_limit, complete_if_absent: false })
     }
 
     /// The same connections, for uploads that must not replace anything.
     pub(super) fn only_if_absent(&self) -> Self {
         Self { complete_if_absent: true, ..self.clone() }
     }
+}
+
+/// Connections to a store.
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
+    /// A name that isn't answered, or a port that isn't, is trouble soon enough.
+    const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+    reqwest::Client::builder()
+        .user_agent(concat!("camtrail/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(Duration::from_mins(1))
+        .tcp_nodelay(true)
+        .http1_only()
+        // A signature is for one host: what is elsewhere is told, not followed.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 impl HttpConnector for Wire {

@@ -5,3 +5,4 @@
 mod between;
 mod contract;
 mod s3;
+mod source;

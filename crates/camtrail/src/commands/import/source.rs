@@ -1,4 +1,4 @@
-//! What is imported: which files of a tree are captures, and whose they are.
+//! What is imported of a folder tree: which of its files are captures, and whose they are.
 
 use std::{
     ffi::OsStr,
@@ -8,18 +8,10 @@ use std::{
 };
 
 use camtrail_gateway::{Tree, TreeFile};
-use camtrail_model::{
-    CameraName, FileName, ObjectBase, TimeSource,
-    names::{self, Claim},
-    sniff::sniff,
-    text::decode_wire_name,
-};
+use camtrail_model::{CameraName, FileName, ObjectBase, text::decode_wire_name};
 
+use super::worth::{self, Worth};
 use crate::cli::{ImportArgs, UsageError};
-
-/// Endings that an original may have beside its small rendition (`x-small.mp4` is made from `x.mp4` or the like).
-const ORIGINAL_ENDINGS: [&str; 8] = [".mp4", ".MP4", ".mkv", ".MKV", ".avi", ".AVI", ".m4v", ".mov"];
-const SMALL_ENDING: &[u8] = b"-small.mp4";
 
 /// A folder tree (or one file), and what names the cameras in it.
 pub(crate) struct Source {
@@ -30,32 +22,30 @@ pub(crate) struct Source {
     camera: Option<CameraName>,
 }
 
-/// What a file is worth.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Worth {
-    /// A capture: whose, its path below the camera's folder, and whether its name says that it is under way still.
-    Media { camera: CameraName, path: Vec<String>, cut: bool },
-    /// No capture, and why.
-    Nothing(&'static str),
-    /// A capture that no folder names a camera for.
-    Nobodys,
-}
-
 fn usage(text: String) -> UsageError {
     UsageError(text)
+}
+
+/// The camera that is named on the command line.
+pub(super) fn camera_of(args: &ImportArgs) -> Result<Option<CameraName>, UsageError> {
+    let parsed = args.camera.as_deref().map(CameraName::parse).transpose();
+    parsed.map_err(|error| usage(format!("--camera: {error}")))
 }
 
 impl Source {
     /// Checks the command line against what is there, before anything is opened.
     pub(crate) fn check(args: &ImportArgs, base: &ObjectBase) -> Result<Self, UsageError> {
         let shown = args.path.display();
-        if args.path.as_os_str().as_bytes().starts_with(b"s3://") {
-            return Err(usage(format!(
-                "{shown}: buckets can't be imported by this version: copy the bucket into a folder and import that"
-            )));
+        for (flag, given) in
+            [("--endpoint", &args.endpoint), ("--region", &args.region), ("--profile", &args.profile)]
+        {
+            if given.is_some() {
+                return Err(usage(format!(
+                    "{flag} is for buckets (s3://BUCKET/FOLDER), and {shown} is none"
+                )));
+            }
         }
-        let parsed = args.camera.as_deref().map(CameraName::parse).transpose();
-        let camera = parsed.map_err(|error| usage(format!("--camera: {error}")))?;
+        let camera = camera_of(args)?;
         let found = fs::metadata(&args.path).map_err(|error| {
             usage(format!("{shown} can't be read ({error}): expected a folder or a file"))
         })?;
@@ -79,61 +69,34 @@ impl Source {
 
     /// Judges by content first, then by name, as every upload is judged.
     pub(crate) fn worth(&self, file: &TreeFile, head: &[u8]) -> Worth {
-        let mut path = file.texts();
-        let Some(name) = path.last_mut() else { return Worth::Nothing("no file") };
-        let cut = names::is_in_progress(name);
-        *name = names::finished_name(name).to_owned();
-        if file.size == 0 {
-            return Worth::Nothing("empty");
-        }
-        if FileName::from_upload(name).looks_derived() && self.has_original(&file.path) {
+        let path = file.texts();
+        let is_small = |name: &str| FileName::from_upload(name).looks_derived();
+        if file.size > 0 && path.last().is_some_and(|name| is_small(name)) && self.has_original(&file.path) {
             return Worth::Nothing("a small rendition beside its original");
         }
-        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-        let reading = names::read(&parts);
-        if sniff(head).is_none() && reading.kind.is_none() {
-            return Worth::Nothing(if reading.sidecar { "a sidecar" } else { "neither clip nor still" });
-        }
-        match &self.camera {
-            Some(camera) => Worth::Media { camera: camera.clone(), path, cut },
-            None if path.len() < 2 => Worth::Nobodys,
-            None => {
-                let below = path.split_off(1);
-                Worth::Media { camera: CameraName::from_folder(&path[0]), path: below, cut }
-            }
-        }
+        worth::judge(self.camera.as_ref(), path, file.size, head)
     }
 
     fn has_original(&self, path: &Path) -> bool {
         let Some(name) = path.file_name().map(OsStr::as_bytes) else { return false };
-        let at = name.len().saturating_sub(SMALL_ENDING.len());
-        if !name[at..].eq_ignore_ascii_case(SMALL_ENDING) {
+        let at = name.len().saturating_sub(worth::SMALL_ENDING.len());
+        if !name[at..].eq_ignore_ascii_case(worth::SMALL_ENDING.as_bytes()) {
             return false;
         }
-        ORIGINAL_ENDINGS.iter().any(|ending| {
+        worth::ORIGINAL_ENDINGS.iter().any(|ending| {
             let original = path.with_file_name(OsStr::from_bytes(&[&name[..at], ending.as_bytes()].concat()));
             self.tree.look(&original).is_ok_and(|there| there.is_some())
         })
     }
 }
 
-/// The commonest mistake: a folder one level too low or too high, which would make cameras called `record` or
-/// `patrolcams`.
 fn refuse_wrong_level(root: &Path, base: &ObjectBase) -> Result<(), UsageError> {
     let shown = root.display();
     let entries = fs::read_dir(root).map_err(|error| usage(format!("{shown} can't be read ({error})")))?;
     for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
         let name = decode_wire_name(entry.file_name().as_bytes());
-        if name == base.as_str() {
-            return Err(usage(format!(
-                "{shown} holds {name}/, below which are the cameras: import {shown}/{name} instead"
-            )));
-        }
-        let dated = matches!(names::read(&[&name, "x"]).claim, Claim::Full(_, TimeSource::Folder));
-        if dated || ["record", "snap"].iter().any(|kind| name.eq_ignore_ascii_case(kind)) {
-            return Err(usage(format!(
-                "{shown} looks like one camera's folder (it holds {name}/): say whose with --camera NAME"
-            )));
+        if let Some(why) = worth::wrong_level(&shown.to_string(), &name, base) {
+            return Err(usage(why));
         }
     }
     Ok(())
@@ -147,6 +110,9 @@ mod tests {
         ImportArgs {
             path: path.to_owned(),
             camera: camera.map(str::to_owned),
+            endpoint: None,
+            region: None,
+            profile: None,
             dry_run: false,
             config: crate::cli::ConfigArgs::default(),
         }
@@ -173,7 +139,6 @@ mod tests {
             assert_eq!(said.is_empty(), want.is_empty(), "{folders}: {said}");
             assert!(said.contains(want), "{folders}: {said}");
         }
-        assert!(source(Path::new("s3://bucket/x"), None).err().unwrap().contains("buckets can't"));
         assert!(source(&dir.path().join("none"), None).err().unwrap().contains("expected a folder"));
         fs::write(dir.path().join("a.jpg"), b"x").unwrap();
         assert!(source(&dir.path().join("a.jpg"), None).err().unwrap().contains("--camera NAME"));

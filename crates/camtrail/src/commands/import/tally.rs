@@ -1,12 +1,10 @@
 //! How the import goes: a progress bar, counts, and a bounded list of what failed.
 
 use std::{
-    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use camtrail_gateway::{Found, Tree};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Failures that are listed; more are counted.
@@ -50,22 +48,9 @@ impl Tally {
         Self { dry_run, counts: Mutex::default(), bar }
     }
 
-    /// Counts the files of a tree beside the import, where anybody sees the bar.
-    pub(super) fn count_ahead(&self, tree: Tree) {
-        if self.bar.is_hidden() {
-            return;
-        }
-        let bar = self.bar.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut files = 0;
-            let walked = tree.walk(Path::new(""), &mut |found| {
-                files += u64::from(matches!(found, Found::File(_)));
-                if bar.is_finished() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            if walked.is_ok() {
-                bar.set_length(files);
-            }
-        });
+    /// The bar, where anybody sees it: whoever knows how many files there are sets its length.
+    pub(super) fn bar_for_people(&self) -> Option<ProgressBar> {
+        (!self.bar.is_hidden()).then(|| self.bar.clone())
     }
 
     pub(super) fn add(&self, path: &Path, outcome: Outcome) {
