@@ -17,6 +17,9 @@ const MAX_SIDE_PX: u32 = 16_384;
 const MAX_PIXELS: u64 = 100_000_000;
 /// What is decoded inside this process: 75 MB of pixels at most. Larger ones go to a child with its own limit.
 const MAX_PIXELS_HERE: u64 = 25_000_000;
+/// Encoded bytes that are decoded inside this process: the decoders hold all of them. A file of gigabytes that begins
+/// like a picture goes to a child with its own limit.
+const MAX_BYTES_HERE: u64 = 64 * 1024 * 1024;
 /// Decoded pixels (up to 16 bits and four channels) and the decoder's own tables.
 const MAX_ALLOC_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -43,6 +46,10 @@ pub(super) fn poster(path: &Path, container: Container) -> Result<Outcome, Media
     }
     if pixels > MAX_PIXELS_HERE {
         return Ok(Outcome::Undecodable(format!("{width}x{height} pixels are too many to decode here")));
+    }
+    let bytes = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+    if bytes > MAX_BYTES_HERE {
+        return Ok(Outcome::Undecodable(format!("{bytes} bytes are too many to decode here")));
     }
     let Some(format) = format(container) else {
         return Ok(Outcome::Undecodable("an unknown format".to_owned()));
@@ -79,4 +86,21 @@ fn format(container: Container) -> Option<ImageFormat> {
         Container::Bmp => ImageFormat::Bmp,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An upload of 3 GB that began like a still once took as much memory.
+    #[test]
+    fn gigabytes_that_begin_like_a_picture_are_not_taken_into_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("still.jpg");
+        image::RgbImage::from_pixel(64, 48, image::Rgb([90, 120, 30])).save(&path).unwrap();
+        assert!(matches!(poster(&path, Container::Jpeg), Ok(Outcome::Poster(_))));
+        File::options().append(true).open(&path).unwrap().set_len(MAX_BYTES_HERE + 1).unwrap();
+        let Ok(Outcome::Undecodable(why)) = poster(&path, Container::Jpeg) else { panic!("it was decoded") };
+        assert!(why.contains("too many"), "{why}");
+    }
 }
