@@ -153,6 +153,7 @@ pub(crate) async fn note(
     change = if matches!(note, CameraNote::Test(_)) {
         change
             .update_expression("SET known = :yes, test_name = :name, test_size = :size, test_at = :at")
+            .condition_expression("attribute_not_exists(test_at) OR test_at <= :at")
             .expression_attribute_values(":name", text(&upload.name))
             .expression_attribute_values(":size", number(upload.size))
             .expression_attribute_values(":at", number(upload.at.0))
@@ -171,8 +172,12 @@ pub(crate) async fn note(
             }
             Err(failure) => {
                 numbers.give_back(db).await;
-                let Failure::Passing(_) = failure else { return Err(failure.into()) };
-                pause(tried).await;
+                match failure {
+                    Failure::Passing(_) => pause(tried).await,
+                    // A later test is known, and with it the camera.
+                    Failure::Condition(_) => return Ok(()),
+                    failure => return Err(failure.into()),
+                }
             }
         }
     }

@@ -238,7 +238,8 @@ pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNot
     .map_err(from_sqlite)?;
     if is_test {
         db.execute(
-            "UPDATE cameras SET test_name = ?2, test_size = ?3, test_at = ?4 WHERE name = ?1",
+            "UPDATE cameras SET test_name = ?2, test_size = ?3, test_at = ?4 \
+             WHERE name = ?1 AND coalesce(test_at, ?4) <= ?4",
             params![camera.as_str(), upload.name, upload.size as i64, upload.at.0],
         )
         .map_err(from_sqlite)?;

@@ -138,7 +138,8 @@ pub trait Catalog: Send + Sync {
         Ok(self.cameras().await?.into_iter().map(|camera| camera.name).collect())
     }
 
-    /// Remembers a camera's test upload or sidecar; makes the camera known.
+    /// Remembers a camera's test upload (the latest one counts, in whatever order they are told) or sidecar; makes the
+    /// camera known.
     async fn note_camera(&self, camera: &CameraName, note: &CameraNote) -> Result<(), CatalogError>;
 
     /// Changes after `after`, oldest first, at most `limit`.

@@ -432,7 +432,11 @@ fn catalog_seq(changes: &[crate::Change]) -> u64 {
 async fn cameras_are_summed_up(catalog: Arc<dyn Catalog>) -> Check {
     fill(&*catalog).await?;
     let test = TestUpload { name: "test.txt".to_owned(), size: 0, at: Millis(77) };
-    catalog.note_camera(&crate::CameraName::from_folder("new"), &CameraNote::Test(test.clone())).await?;
+    let new = crate::CameraName::from_folder("new");
+    catalog.note_camera(&new, &CameraNote::Test(test.clone())).await?;
+    // Told late, an earlier one says nothing new.
+    let earlier = TestUpload { name: "earlier.txt".to_owned(), size: 0, at: Millis(76) };
+    catalog.note_camera(&new, &CameraNote::Test(earlier)).await?;
     let cameras = catalog.cameras().await?;
     let names: Vec<_> = cameras.iter().map(|camera| camera.name.as_str().to_owned()).collect();
     assert_eq!(names, ["a", "b", "c", "new"]);
