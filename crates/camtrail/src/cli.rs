@@ -45,7 +45,7 @@ pub(crate) struct ImportArgs {
     /// The camera that all of it belongs to.
     #[arg(long, value_name = "NAME")]
     pub(crate) camera: Option<String>,
-    /// The S3-compatible server that the bucket is on, such as https://minio.example.org:9000.
+    /// The S3-compatible server that the bucket is on, such as `https://minio.example.org:9000`.
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// The bucket's region.
