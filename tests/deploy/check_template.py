@@ -105,7 +105,7 @@ class Document(Template):
             found = self.of(kind)
             self.assertTrue(found)
             for name, resource in found.items():
-                self.assertEqual("Retain", resource.get("DeletionPolicy"), name)
+                self.assertEqual("RetainExceptOnCreate", resource.get("DeletionPolicy"), name)
                 self.assertEqual("Retain", resource.get("UpdateReplacePolicy"), name)
 
     def test_outputs_hold_no_secret(self):

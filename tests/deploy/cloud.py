@@ -148,7 +148,7 @@ class TlsFront:
     def _would_replace(self, head):
         line = head.splitlines()[0]
         # Beginning an upload in parts, and its parts, make no object.
-        makes_one = "?uploads" not in line and "partnumber=" not in line
+        makes_one = not any(word in line for word in ("?uploads", "partnumber=", "?tagging"))
         limited = any(key in head and f" {path}" in line for key, path in self.add_only.items())
         return limited and makes_one and "if-none-match: *" not in head
 

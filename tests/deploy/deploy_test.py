@@ -371,7 +371,7 @@ def the_event_is_in_both_views_once(world):
     for name in ("camera_name", "video_size", "video_name", "capture_date", "capture_hour", "event_ts", "object_key"):
         expect(name in row, f"the row lacks {name}")
     left = int(row["expires_at"]["N"]) - time.time()
-    expect(29 * 86400 < left < 40 * 86400, f"the row expires in {left / 86400:.1f} days, expected 30 and some")
+    expect(36 * 86400 < left < 38 * 86400, f"the row expires in {left / 86400:.1f} days, expected 37: a week behind the object")
 
 
 @check(an_upload_becomes_an_event)

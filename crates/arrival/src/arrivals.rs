@@ -149,16 +149,45 @@ impl Arrivals {
 
     /// Completes the record of a capture by its manifest, and tells what that took.
     pub async fn complete(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
-        let Some((did, _)) = self.attach(key).await? else { return Ok(Reconciled::nothing(Did::Absent)) };
-        if did == Attached::Updated && self.decided(key).await?.keeps() {
+        let did = match self.attach(key).await? {
+            Some((did, _)) => did,
+            None => match self.nothing_derived(key).await? {
+                Some(did) => did,
+                None => return Ok(Reconciled::nothing(Did::Absent)),
+            },
+        };
+        // Also where the record said it before: an earlier try may have ended there.
+        if self.decided(key).await?.keeps() {
             self.keep(key).await?;
         }
         Ok(Reconciled::nothing(did_of(did)))
     }
 
+    /// Without a manifest (any more) the record must not lead to files that went with it. `None`: there is nothing to
+    /// say it of.
+    async fn nothing_derived(&self, key: &ObjectKey) -> Result<Option<Attached>, ArrivalError> {
+        let Some(object) = self.look(key).await? else { return Ok(None) };
+        let Some(sha256) = self.read(key, &object)?.metadata.sha256 else { return Ok(None) };
+        let nothing = MediaManifest {
+            version: MediaManifest::VERSION,
+            sha256,
+            poster: false,
+            poster_width: None,
+            poster_height: None,
+            playable: false,
+            problem: None,
+        };
+        let did = self.catalog.attach_media(key, &nothing).await.map_err(from_catalog)?;
+        Ok((did == Attached::Updated).then_some(did))
+    }
+
     /// Makes the record of a capture show what a person decided about it, and tells what that took.
     pub async fn decide(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
         let decided = self.decided(key).await?;
+        // Whoever decided may have died between the statement and the tags: nothing is shown as safe that may expire.
+        if decided.keeps() {
+            self.keep(key).await?;
+        }
         let (did, state) = self.show(key, decided).await?;
         match did {
             // Told of before its object was, or of a row that isn't ours yet (the article's): a look makes it right.
@@ -259,7 +288,7 @@ impl Arrivals {
         {
             (record.poster, record.playable_copy) = (manifest.poster, manifest.playable);
         }
-        if (completed || outcome != Recorded::AlreadyPresent) && decided.keeps() {
+        if decided.keeps() {
             self.keep(key).await?;
         }
         if outcome != Recorded::AlreadyPresent {
@@ -281,11 +310,11 @@ impl Arrivals {
 
     /// What the object says of itself.
     fn read(&self, key: &ObjectKey, object: &StoredObject) -> Result<CatalogRecord, ArrivalError> {
-        let metadata = if object.metadata.is_empty() {
-            self.guess(key, object)
-        } else {
+        let metadata = if object.metadata.keys().any(|name| ObjectMetadata::is_ours(name)) {
             let parsed = ObjectMetadata::from_map(&object.metadata);
             parsed.map_err(|error| ArrivalError::Permanent(format!("{key}: {error}")))?
+        } else {
+            self.guess(key, object)
         };
         if metadata.camera != *key.camera() {
             let text = format!("{key}: its metadata names the camera {}", metadata.camera);

@@ -117,6 +117,10 @@ impl Decisions {
             self.sink.state_changed(key).await?;
             if decision.protected == Some(false) {
                 let_expire(&*self.store, key, true).await?;
+                // Another process may have protected it meanwhile, and its tags were taken away before ours came.
+                if statements::decided(&*self.store, key).await?.keeps() {
+                    let_expire(&*self.store, key, false).await?;
+                }
             }
         }
         let (protected, has_note) = (state.protected, state.note.is_some());

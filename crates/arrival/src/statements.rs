@@ -28,6 +28,11 @@ impl Decided {
         }
     }
 
+    /// Whether somebody said anything of it, or may have: then it gives way to nothing.
+    pub(crate) fn matters(&self) -> bool {
+        self.keeps() || self.state().is_some_and(|state| state.note.is_some())
+    }
+
     /// Whether the event must be kept: somebody said so, or may have.
     pub(crate) fn keeps(&self) -> bool {
         match self {
@@ -85,9 +90,11 @@ pub(crate) async fn is_superseded(
         tracing::warn!(key = %tombstone_key, by = tombstone.by, "a tombstone names no capture of this camera");
         return Ok(false);
     };
-    // The evidence goes only for something that is there.
+    // The evidence goes only for something that is there, and only if nobody said that it matters.
     let Some(there) = store.head(by.as_str()).await? else { return Ok(false) };
-    Ok(ObjectMetadata::from_map(&there.metadata).is_ok_and(|there| tombstone.is_replaced_by(&cut, &there)))
+    let is_replaced =
+        ObjectMetadata::from_map(&there.metadata).is_ok_and(|there| tombstone.is_replaced_by(&cut, &there));
+    Ok(is_replaced && !decided(store, key).await?.matters())
 }
 
 /// The key that a tombstone names, if it is a capture's of the same base and camera.

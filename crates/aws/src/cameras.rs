@@ -12,7 +12,7 @@ use std::{
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use camtrail_model::{
     CameraName, Digest, EventQuery, Millis, ObjectKey, PageSize,
-    ports::{CameraNote, CameraSummary, CatalogError, TestUpload},
+    ports::{CameraNote, CameraSummary, CatalogError, Clock as _, SystemClock, TestUpload},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -128,8 +128,12 @@ pub(crate) async fn seen(db: &Db, camera: &CameraName, at: Millis, clock: Clock)
         .table_name(db.tables.meta())
         .set_key(Some(meta_item(part(camera), camera.as_str())))
         .update_expression(change)
-        .condition_expression("attribute_not_exists(last_seen_at) OR last_seen_at <= :at")
-        .expression_attribute_values(":at", number(at.0));
+        // What a clock said that ran days ahead doesn't count for long.
+        .condition_expression(
+            "attribute_not_exists(last_seen_at) OR last_seen_at <= :at OR last_seen_at > :future",
+        )
+        .expression_attribute_values(":at", number(at.0))
+        .expression_attribute_values(":future", number(CameraSummary::future(SystemClock.now()).0));
     if let Some(error_ms) = error_ms {
         call = call.expression_attribute_values(":clock", number(error_ms));
     }

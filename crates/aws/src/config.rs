@@ -57,6 +57,9 @@ pub struct DynamoConfig {
     pub timeline_shards: u16,
     /// After how many days rows expire by themselves, counted from `stored_at`; 0: never.
     pub retention_days: u32,
+    /// How many days later than that: where a bucket's own rule removes objects, rows that expire by themselves are the
+    /// backstop behind it, and must not go first (nobody is told of those).
+    pub expire_slack_days: u32,
     /// The folder that the object keys stand under.
     pub base: ObjectBase,
 }
@@ -70,6 +73,7 @@ impl Default for DynamoConfig {
             table_prefix: String::new(),
             timeline_shards: 1,
             retention_days: 30,
+            expire_slack_days: 0,
             base: ObjectBase::default(),
         }
     }

@@ -64,7 +64,10 @@ impl DynamoCatalog {
             tables: Tables::new(&config.table_prefix),
             base: config.base.clone(),
             shards: config.timeline_shards.clamp(1, TIMELINE_SHARDS_MAX),
-            retention_days: config.retention_days,
+            retention_days: match config.retention_days {
+                0 => 0,
+                days => days.saturating_add(config.expire_slack_days),
+            },
             article: Arc::default(),
         };
         Self {

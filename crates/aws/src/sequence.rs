@@ -257,7 +257,7 @@ pub(crate) async fn after(db: &Db, after: ChangeSeq, limit: usize) -> Result<Cha
     }
     let completed: Vec<_> = told.into_iter().map(|(seq, item)| complete(db, seq, item)).collect();
     let items: Vec<Option<Change>> = stream::iter(completed).buffered(READS).try_collect().await?;
-    Ok(Changes { items: items.into_iter().flatten().collect(), gap })
+    Ok(Changes { items: items.into_iter().flatten().collect(), upto: place, gap })
 }
 
 /// The change with its event as it is now.

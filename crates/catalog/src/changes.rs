@@ -84,5 +84,6 @@ pub(crate) fn after(
         };
         items.push(Change { seq, subject });
     }
-    Ok(Changes { items, gap })
+    let upto = items.last().map_or(after, |change| change.seq);
+    Ok(Changes { items, upto, gap })
 }

@@ -147,7 +147,8 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
         "INSERT INTO cameras (name, events, last_seen_at, clock_error_ms) VALUES (?1, 1, ?2, ?3) \
          ON CONFLICT (name) DO UPDATE SET events = events + 1, \
          clock_error_ms = CASE WHEN ?2 >= coalesce(last_seen_at, ?2) THEN ?3 ELSE clock_error_ms END, \
-         last_seen_at = max(coalesce(last_seen_at, ?2), ?2)",
+         last_seen_at = CASE WHEN last_seen_at > unixepoch('now') * 1000 + 86400000 THEN ?2 \
+         ELSE max(coalesce(last_seen_at, ?2), ?2) END",
     )
     .and_then(|mut s| {
         s.execute(params![id.camera.as_str(), metadata.received_at.0, metadata.time.clock_error_ms])
@@ -232,7 +233,9 @@ pub(crate) fn note_camera(db: &Connection, camera: &CameraName, note: &CameraNot
     let is_test = matches!(note, CameraNote::Test(_));
     db.execute(
         "INSERT INTO cameras (name, last_seen_at) VALUES (?1, ?2) \
-         ON CONFLICT (name) DO UPDATE SET last_seen_at = max(coalesce(last_seen_at, ?2), ?2)",
+         ON CONFLICT (name) DO UPDATE SET \
+         last_seen_at = CASE WHEN last_seen_at > unixepoch('now') * 1000 + 86400000 THEN ?2 \
+         ELSE max(coalesce(last_seen_at, ?2), ?2) END",
         params![camera.as_str(), upload.at.0],
     )
     .map_err(from_sqlite)?;

@@ -4,8 +4,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
-    CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, FileName, MediaFacts,
-    MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
+    CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, EventState, FileName,
+    MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, Catalog, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
@@ -337,6 +337,11 @@ struct Successor<'a> {
 async fn remove_superseded(parts: &Parts, cut: &Shipment, by: &Successor<'_>) -> Result<(), ShipError> {
     let old = &cut.object_key;
     forget_upload(parts, cut).await?;
+    if matters(parts, old).await? {
+        parts.ledger.forget(old, &cut.original_sha256).await?;
+        tracing::info!(key = %old, by = %by.key, "a cut upload stays beside its whole one: somebody protected it, or wrote a note");
+        return Ok(());
+    }
     match delete(parts, old).await {
         Err(StoreError::Refused(why)) => {
             bury(parts, cut, by).await?;
@@ -348,6 +353,18 @@ async fn remove_superseded(parts: &Parts, cut: &Shipment, by: &Successor<'_>) ->
     parts.ledger.forget(old, &cut.original_sha256).await?;
     tracing::info!(key = %old, by = %by.key, "a cut upload gave way to its whole one");
     Ok(())
+}
+
+/// Whether a person said anything of it, or may have. Where that may not be read from here, a tombstone leaves it to those
+/// who may.
+async fn matters(parts: &Parts, key: &ObjectKey) -> Result<bool, StoreError> {
+    let state_key = DerivedKey::new(key, DerivedFiles::State);
+    match parts.store.get_bytes(state_key.as_str(), EventState::MAX_BYTES).await {
+        Ok(None) | Err(StoreError::Refused(_)) => Ok(false),
+        Ok(Some(bytes)) => Ok(serde_json::from_slice::<EventState>(&bytes)
+            .map_or(true, |state| state.protected || state.note.is_some())),
+        Err(error) => Err(error),
+    }
 }
 
 async fn delete(parts: &Parts, key: &ObjectKey) -> Result<(), StoreError> {

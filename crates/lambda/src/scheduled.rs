@@ -78,7 +78,7 @@ async fn health(
 ) -> Result<Health, CatalogError> {
     let cameras = catalog.cameras().await?;
     let silent = cameras.iter().filter(|camera| camera.is_silent(silent_after, now));
-    let newest = cameras.iter().filter_map(|camera| camera.last_seen_at).max();
+    let newest = cameras.iter().filter_map(|camera| camera.heard_at(now)).max();
     Ok(Health {
         cameras: cameras.len(),
         silent: silent.map(|camera| camera.name.to_string()).collect(),

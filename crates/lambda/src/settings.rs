@@ -15,10 +15,11 @@ const BASE: &str = "CAMTRAIL__S3_INFO__OBJECT_BASE";
 const TABLE_PREFIX: &str = "CAMTRAIL__CATALOG__TABLE_PREFIX";
 const SHARDS: &str = "CAMTRAIL__CATALOG__TIMELINE_SHARDS";
 const DAYS: &str = "CAMTRAIL__RETENTION__DAYS";
+const SLACK: &str = "CAMTRAIL__CATALOG__EXPIRE_SLACK_DAYS";
 const ZONE: &str = "CAMTRAIL__TIME_ZONE";
 const PUBLIC_URL: &str = "CAMTRAIL__HTTP__PUBLIC_URL";
 const SILENT_AFTER: &str = "CAMTRAIL__SILENT_AFTER";
-const KNOWN: [&str; 8] = [BUCKET, BASE, TABLE_PREFIX, SHARDS, DAYS, ZONE, PUBLIC_URL, SILENT_AFTER];
+const KNOWN: [&str; 9] = [BUCKET, BASE, TABLE_PREFIX, SHARDS, DAYS, SLACK, ZONE, PUBLIC_URL, SILENT_AFTER];
 
 /// A request to the bucket in which nothing moves for so long has failed. A function is paid for its waiting.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
@@ -95,6 +96,7 @@ impl Settings {
             timeline_shards: timeline_shards
                 .ok_or_else(|| wrong(SHARDS, text(SHARDS), format!("1 to {TIMELINE_SHARDS_MAX}")))?,
             retention_days: whole(DAYS, text(DAYS), 30)?,
+            expire_slack_days: whole(SLACK, text(SLACK), 0)?,
             base: base.clone(),
             ..DynamoConfig::default()
         };

@@ -49,6 +49,8 @@ pub struct Change {
 pub struct Changes {
     /// Oldest first.
     pub items: Vec<Change>,
+    /// How far was looked: where to go on. At least the last item's place; further, where places between say nothing.
+    pub upto: ChangeSeq,
     /// Changes between the place and the first item are no longer kept: the client must load afresh.
     pub gap: bool,
 }

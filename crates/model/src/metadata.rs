@@ -58,8 +58,15 @@ pub struct MetadataError {
 
 /// Longest `original_name` kept in metadata, in bytes after encoding: all of it must fit S3's 2 kB.
 const ORIGINAL_NAME_MAX_BYTES: usize = 1024;
+/// What no object that we put lacks. Other programs have words of their own (`mtime`).
+const ALWAYS: [&str; 4] = ["camera", "camera_timestamp", "received_timestamp", "complete"];
 
 impl ObjectMetadata {
+    /// Whether a name is one of those that every object of ours carries.
+    pub fn is_ours(name: &str) -> bool {
+        ALWAYS.contains(&name)
+    }
+
     /// The map that the store keeps. Absent values have no entry.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         let mut map = BTreeMap::new();

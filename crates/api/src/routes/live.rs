@@ -141,6 +141,8 @@ impl Live {
             })?;
             messages.extend(self.ready.drain(..));
             if self.seq == before {
+                // A mark alone: the browser keeps it, and tells nobody.
+                messages.push(Message::default().id(self.seq.to_string()));
                 break;
             }
             if messages.len() > POLL_MAX {
@@ -158,8 +160,9 @@ impl Live {
                 return Some(message);
             }
             self.wake.mark_unchanged();
+            let before = self.seq;
             self.fill().await?;
-            if !self.ready.is_empty() {
+            if self.seq != before {
                 continue;
             }
             let heartbeat = tokio::select! {
@@ -215,6 +218,8 @@ impl Live {
             };
             self.ready.push_back(message.id(change.seq.to_string()));
         }
+        // Places that say nothing are behind us, too, or a client would meet them again for ever.
+        self.seq = self.seq.max(changes.upto);
         Some(())
     }
 

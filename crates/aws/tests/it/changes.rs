@@ -91,3 +91,29 @@ async fn what_is_no_longer_kept_is_a_gap() {
     assert_eq!((rest.items.len(), rest.gap), (7, true));
     assert!(!catalog.changes(4, 1_000).await.unwrap().gap);
 }
+
+/// Failed writers give their numbers back: however many in a row, a reader gets behind them.
+#[tokio::test]
+async fn numbers_that_were_given_back_hold_up_nobody() {
+    let (catalog, prefix) = fresh().await;
+    catalog.record(&record("a", 1, CaptureKind::Record, "1.mp4")).await.unwrap();
+    let mut place = catalog.latest_change().await.unwrap();
+    let timeline = format!("{prefix}security_video_timeline");
+    client().delete_table().table_name(&timeline).send().await.unwrap();
+    for n in 0..40 {
+        catalog.record(&record("a", 2, CaptureKind::Record, &format!("failed-{n}.mp4"))).await.unwrap_err();
+    }
+    catalog.ensure_tables().await.unwrap();
+    catalog.record(&record("a", 3, CaptureKind::Record, "3.mp4")).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        let changes = catalog.changes(place, 10).await.unwrap();
+        assert!(changes.upto >= place && !changes.gap);
+        told.extend(changes.items);
+        if changes.upto == place {
+            break;
+        }
+        place = changes.upto;
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+}

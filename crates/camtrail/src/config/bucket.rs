@@ -120,6 +120,7 @@ fn tables(check: &Checker<'_>, config: &Config, base: &ObjectBase) -> Result<Cat
             table_prefix: catalog.table_prefix.clone(),
             timeline_shards: catalog.timeline_shards,
             retention_days: config.retention.days,
+            expire_slack_days: catalog.expire_slack_days,
             base: base.clone(),
         }),
         create_tables: catalog.create_tables,

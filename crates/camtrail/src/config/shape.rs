@@ -182,6 +182,8 @@ pub(crate) struct Catalog {
     pub(crate) timeline_shards: u16,
     /// Tables that are missing are made at the start; a deployment's tables are its template's.
     pub(crate) create_tables: bool,
+    /// Rows expire by themselves so many days later than `retention.days`: behind the bucket's own rule.
+    pub(crate) expire_slack_days: u32,
 }
 
 impl Default for Catalog {
@@ -192,6 +194,7 @@ impl Default for Catalog {
             table_prefix: String::new(),
             timeline_shards: 1,
             create_tables: false,
+            expire_slack_days: 0,
         }
     }
 }

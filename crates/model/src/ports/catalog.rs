@@ -93,9 +93,20 @@ pub struct CameraSummary {
 }
 
 impl CameraSummary {
+    /// A camera that is said to be heard of later than this was told so by a clock that runs ahead.
+    pub fn future(now: Millis) -> Millis {
+        const DAY_MS: i64 = 86_400_000;
+        now.plus(DAY_MS)
+    }
+
+    /// When it was last heard of, unless that is a day or more from now.
+    pub fn heard_at(&self, now: Millis) -> Option<Millis> {
+        self.last_seen_at.filter(|at| *at <= Self::future(now))
+    }
+
     /// Whether it is unheard for longer than `limit` (`None`: it may be silent for ever). One that was never heard of is.
     pub fn is_silent(&self, limit: Option<Duration>, now: Millis) -> bool {
-        let unheard_ms = self.last_seen_at.map(|at| i128::from(now.0) - i128::from(at.0));
+        let unheard_ms = self.heard_at(now).map(|at| i128::from(now.0) - i128::from(at.0));
         limit.is_some_and(|limit| unheard_ms.is_none_or(|ms| ms > limit.as_millis() as i128))
     }
 }
