@@ -761,7 +761,10 @@ async fn polled(bench: &Bench, cookie: &str, last: Option<&str>) -> (String, Vec
         block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
     };
     let blocks: Vec<_> = text.split("\n\n").filter(|block| !block.is_empty()).collect();
-    let messages = blocks[1..].iter().map(|block| {
+    let last_mark = field(blocks[blocks.len() - 1], "id:");
+    assert!(last_mark.parse::<u64>().is_ok(), "each answer moves the browser's mark: {text}");
+    // A mark alone is told to nobody.
+    let messages = blocks[1..].iter().filter(|block| block.contains("data:")).map(|block| {
         let data = serde_json::from_str(&field(block, "data:")).unwrap();
         (field(block, "event:"), field(block, "id:"), data)
     });
