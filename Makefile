@@ -63,7 +63,7 @@ check-template: ## the deployment template: cfn-lint, and what only the template
 	@scripts/check-template
 
 deploy-test: setup-test lambda ## the template with the real functions on an emulator of AWS that enforces its policies
-	cargo build $(CARGO_FLAGS) -p camtrail --quiet
+	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
 	@CAMTRAIL_BIN=$${CAMTRAIL_BIN:-$${CARGO_TARGET_DIR:-target}/debug/camtrail} scripts/deploy-test
 
 audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
