@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use camtrail_model::MediaManifest;
 use camtrail_spool::{EntryId, SpoolEntry};
 use tokio::{
     sync::{Semaphore, watch},
@@ -18,6 +19,7 @@ use crate::{
     media_work,
     queue::{Queue, Trouble, wait_after},
     ship::{Parts, ShipError, Shipped, Stored, ship},
+    small,
     view::View,
 };
 
@@ -56,6 +58,7 @@ pub struct Shipper {
     view: View,
     status: Arc<Mutex<ShipperStatus>>,
     media: Arc<Semaphore>,
+    encodes: Arc<Semaphore>,
 }
 
 impl Shipper {
@@ -69,7 +72,8 @@ impl Shipper {
             Arc::clone(&parts.clock),
         );
         let media = Arc::new(Semaphore::new(MEDIA_AT_ONCE));
-        (Self { parts, view, status: Arc::default(), media }, storage)
+        let encodes = Arc::new(Semaphore::new(1));
+        (Self { parts, view, status: Arc::default(), media, encodes }, storage)
     }
 
     /// What it is doing; stays current.
@@ -130,7 +134,8 @@ impl Shipper {
         entry: Arc<SpoolEntry>,
         finishing: &Finishing,
     ) -> impl Future<Output = (Arc<SpoolEntry>, Result<Done, ShipError>)> + Send + 'static {
-        let (parts, view, media) = (self.parts.clone(), self.view.clone(), Arc::clone(&self.media));
+        let (parts, view) = (self.parts.clone(), self.view.clone());
+        let (media, encodes) = (Arc::clone(&self.media), Arc::clone(&self.encodes));
         let finishing = finishing.clone();
         async move {
             // In this order: once it isn't held, what its header says is final.
@@ -148,7 +153,9 @@ impl Shipper {
             };
             finishing.begin(&current.id);
             tokio::spawn(async move {
-                derive(&parts, &media, &current, &stored).await;
+                if let Some(manifest) = derive(&parts, &media, &current, &stored).await {
+                    make_small(&parts, &encodes, &current, &stored, &manifest).await;
+                }
                 if let Err(error) = forget(&parts, &view, &current).await {
                     tracing::error!(key = %stored.key, %error, "a shipped upload could not be removed from the spool");
                 }
@@ -204,19 +211,53 @@ async fn isolated(parts: &Parts, entry: &Arc<SpoolEntry>, held: bool) -> Result<
 
 /// Makes and stores what is derived, again and again while the store is the trouble: the upload waits in the spool
 /// meanwhile, so that a restart begins anew.
-async fn derive(parts: &Parts, media: &Semaphore, entry: &SpoolEntry, stored: &Stored) {
+async fn derive(
+    parts: &Parts,
+    media: &Semaphore,
+    entry: &SpoolEntry,
+    stored: &Stored,
+) -> Option<MediaManifest> {
     for failures in 1..=DERIVE_TRIES {
         let outcome = {
             let _permit = media.acquire().await;
             media_work::derive(parts, entry, stored).await
         };
-        let Err(error) = outcome else { return };
-        tracing::warn!(key = %stored.key, %error, failures, "what was derived of an event could not be stored");
-        if error.trouble() == Trouble::Own {
-            return;
+        match outcome {
+            Ok(manifest) => return manifest,
+            Err(error) if has_hope(stored, &error, failures).await => {}
+            Err(_) => return None,
         }
-        tokio::time::sleep(wait_after(failures)).await;
     }
+    None
+}
+
+/// The small rendition, when all else is done; again and again, likewise.
+async fn make_small(
+    parts: &Parts,
+    encodes: &Semaphore,
+    entry: &SpoolEntry,
+    stored: &Stored,
+    manifest: &MediaManifest,
+) {
+    if !small::is_wanted(parts, entry, stored, manifest) {
+        return;
+    }
+    for failures in 1..=DERIVE_TRIES {
+        match small::make(parts, encodes, entry, stored, manifest).await {
+            Err(error) if has_hope(stored, &error, failures).await => {}
+            _ => return,
+        }
+    }
+}
+
+/// Tells of a failure, and waits where another try may go well.
+async fn has_hope(stored: &Stored, error: &ShipError, failures: u32) -> bool {
+    tracing::warn!(key = %stored.key, %error, failures, "what was derived of an event could not be stored");
+    if error.trouble() == Trouble::Own {
+        return false;
+    }
+    tokio::time::sleep(wait_after(failures)).await;
+    true
 }
 
 /// Recorded entries whose posters are still being made.

@@ -350,6 +350,8 @@ async fn what_comes_later_is_kept_too() {
             poster_width: None,
             poster_height: None,
             playable: false,
+            small: None,
+            original: false,
             problem: None,
         };
         bench.put_json(&clip.object_key, DerivedFiles::Manifest, &manifest).await;
@@ -376,7 +378,7 @@ async fn the_store_knows_first_and_nothing_expires_that_was_promised() {
     let decided = decisions.decide(&clip, &protect, "anna").await.unwrap();
     assert!(decided.protected && bench.events().await == [decided.clone()]);
     let told = bench.store.told();
-    assert_eq!((told[0].as_str(), told.len()), ("put state.json", 8), "{told:?}");
+    assert_eq!((told[0].as_str(), told.len()), ("put state.json", 2 + DerivedFiles::ALL.len()), "{told:?}");
     assert!(
         told.contains(&"keep x.mp4".to_owned()) && told.contains(&"keep state.json".to_owned()),
         "{told:?}"
