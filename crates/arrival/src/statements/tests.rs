@@ -391,7 +391,10 @@ async fn the_store_knows_first_and_nothing_expires_that_was_promised() {
     // Repeated: it is written already, and the rest is done once more.
     decisions.decide(&decided, &note("the fox"), "otto").await.unwrap();
     let told = bench.store.told();
-    assert!(!told.contains(&"put state.json".to_owned()) && told.len() == 1 + DerivedFiles::ALL.len(), "{told:?}");
+    assert!(
+        !told.contains(&"put state.json".to_owned()) && told.len() == 1 + DerivedFiles::ALL.len(),
+        "{told:?}"
+    );
     assert_eq!(decisions.decide(&decided, &Decision::default(), "otto").await.unwrap(), decided);
     assert_eq!(bench.store.told(), [""; 0]);
     let statement = statements_of(&bench, &clip).await;
