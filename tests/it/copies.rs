@@ -1,10 +1,15 @@
 //! Small renditions and originals, from a camera's upload to the last byte of their removal.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::{
     rebuild::{catalog, forget_catalog, rebuild},
-    support::{CLIP, Instance, Options, STILL, curl, data, mp4_with, sample, sha256, text},
+    support::{CLIP, Instance, Options, STILL, curl, data, mp4_with, sample, sha256, text, wait},
 };
 
 const CONFIG: &str =
@@ -82,4 +87,62 @@ fn a_clip_has_a_small_rendition_and_its_original_until_it_goes() {
     let path = format!("/api/v1/events/{}", text(&again, "id"));
     assert_eq!(web.request("DELETE", &path, &[], None).status, 204);
     assert_eq!(files(&beside), Vec::<String>::new());
+}
+
+/// The first encode of a rendition never ends, and notes its process; all else is the machine's ffmpeg.
+fn stuck_once(folder: &Path) -> String {
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.is_file());
+    let (real, mark) = (real.unwrap(), folder.join("mark"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *lavfi*) ;; *-maxrate*) if [ ! -e '{mark}' ]; then echo $$ > '{mark}.part'; \
+         mv '{mark}.part' '{mark}'; exec sleep 600; fi;; esac\nexec '{real}' \"$@\"\n",
+        mark = mark.display(),
+        real = real.display()
+    );
+    let program = folder.join("ffmpeg");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{path}", folder.display())
+}
+
+/// In the middle of an encode: the event has been complete long since, the encoder dies with its parent, and the next start
+/// makes the rendition.
+fn restart_in_an_encode(stop: impl FnOnce(&mut Instance)) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = stuck_once(folder.path());
+    let env = [("PATH", path.as_str()), ("CAMTRAIL__MEDIA__SMALL", "true")];
+    let mut instance = Instance::with(&Options { env: &env, ..Options::default() });
+    curl(&instance, &data(CLIP), "/backyard/record/");
+    let encoder = wait("the encode has begun", || fs::read_to_string(folder.path().join("mark")).ok());
+    let web = instance.person();
+    wait("the event has its poster meanwhile", || {
+        web.events("").first()?["poster_url"].is_string().then_some(())
+    });
+    assert!(web.events("")[0]["small_url"].is_null());
+    let process = Path::new("/proc").join(encoder.trim());
+    assert!(process.exists());
+    stop(&mut instance);
+    wait("the encoder is gone", || (!process.exists()).then_some(()));
+    instance.restart();
+    let web = instance.person();
+    web.settle();
+    let [clip] = &web.events("")[..] else { panic!("one event") };
+    assert!(clip["small_url"].is_string() && clip["poster_url"].is_string(), "{clip:#}");
+    assert!(fs::read_dir(instance.data_dir().join("spool")).unwrap().next().is_none(), "nothing is left");
+}
+
+#[test]
+fn a_rendition_under_way_is_made_after_a_kill() {
+    restart_in_an_encode(Instance::kill);
+}
+
+/// Nobody waits for minutes until a program has ended.
+#[test]
+fn a_stop_does_not_wait_for_a_rendition() {
+    restart_in_an_encode(|instance| {
+        let asked = Instant::now();
+        instance.terminate();
+        assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    });
 }

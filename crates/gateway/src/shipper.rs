@@ -1,7 +1,7 @@
 //! Ships what the spool holds: a bounded number of uploads at once, in the queue's order; then what is derived of them.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -107,7 +107,7 @@ impl Shipper {
         }
         let finish = async {
             while running.join_next().await.is_some() {}
-            while !finishing.is_empty() {
+            while finishing.has_short() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -151,9 +151,10 @@ impl Shipper {
                 Ok(Shipped::NotYet) => return (entry, Ok(Done::NotYet)),
                 Err(error) => return (entry, Err(error)),
             };
-            finishing.begin(&current.id);
+            finishing.is_at(&current.id, Stage::Short);
             tokio::spawn(async move {
                 if let Some(manifest) = derive(&parts, &media, &current, &stored).await {
+                    finishing.is_at(&current.id, Stage::Long);
                     make_small(&parts, &encodes, &current, &stored, &manifest).await;
                 }
                 if let Err(error) = forget(&parts, &view, &current).await {
@@ -260,29 +261,37 @@ async fn has_hope(stored: &Stored, error: &ShipError, failures: u32) -> bool {
     true
 }
 
-/// Recorded entries whose posters are still being made.
+/// Recorded entries of which something is still being made.
 #[derive(Clone, Default)]
-struct Finishing(Arc<Mutex<HashSet<EntryId>>>);
+struct Finishing(Arc<Mutex<HashMap<EntryId, Stage>>>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// A poster and the like: seconds.
+    Short,
+    /// A small rendition: minutes, perhaps. A stop doesn't wait for it.
+    Long,
+}
 
 impl Finishing {
-    fn ids(&self) -> MutexGuard<'_, HashSet<EntryId>> {
+    fn stages(&self) -> MutexGuard<'_, HashMap<EntryId, Stage>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, id: &EntryId) {
-        self.ids().insert(id.clone());
+    fn is_at(&self, id: &EntryId, stage: Stage) {
+        self.stages().insert(id.clone(), stage);
     }
 
     fn end(&self, id: &EntryId) {
-        self.ids().remove(id);
+        self.stages().remove(id);
     }
 
     fn has(&self, id: &EntryId) -> bool {
-        self.ids().contains(id)
+        self.stages().contains_key(id)
     }
 
-    fn is_empty(&self) -> bool {
-        self.ids().is_empty()
+    fn has_short(&self) -> bool {
+        self.stages().values().any(|&stage| stage == Stage::Short)
     }
 }
 

@@ -44,8 +44,8 @@ impl Encoder {
         }
     }
 
-    /// Drivers map more address space than they use.
-    pub(crate) fn maps_devices(&self) -> bool {
+    /// Its results are looked at more closely, and its driver maps more address space than it uses.
+    pub(crate) fn is_hardware(&self) -> bool {
         *self != Self::Software
     }
 
@@ -99,7 +99,7 @@ impl Encoder {
         add(&["-vf", self.filter()]);
         add(self.arguments());
         add(&["-b:v", "300k", "-f", "h264", "pipe:1"]);
-        let job = Job { maps_devices: self.maps_devices(), ..Job::new(ffmpeg, arguments, TRIAL_MAX_BYTES) };
+        let job = Job { maps_devices: self.is_hardware(), ..Job::new(ffmpeg, arguments, TRIAL_MAX_BYTES) };
         let finished =
             runner.run(slot, job, Deadline::after(TRIAL_LIMIT)).await.map_err(|error| error.to_string())?;
         finished.check().map_err(|error| error.to_string())?;

@@ -76,7 +76,7 @@ impl Small<'_> {
         let has_audio = streams.audio_codec.is_some();
         let output = Output::begin(self.dest).await?;
         let mut made = self.encode(slot, &input, encoder, has_audio, &output, deadline).await;
-        if let (Err(error), true) = (&made, encoder.maps_devices()) {
+        if let (Err(error), true) = (&made, encoder.is_hardware()) {
             tracing::warn!(%error, encoder = encoder.name(), "the hardware can't encode this clip: the processor does");
             let deadline = Deadline::after(limit(self.facts));
             made = self.encode(slot, &input, &Encoder::Software, has_audio, &output, deadline).await;
@@ -104,21 +104,23 @@ impl Small<'_> {
         let arguments = self.arguments(input, encoder, has_audio, max_bytes, output.url()?);
         let job = Job {
             file_max_bytes: Some(max_bytes.saturating_mul(2)),
-            maps_devices: encoder.maps_devices(),
+            maps_devices: encoder.is_hardware(),
             ..Job::new(&self.programs.ffmpeg, arguments, 0)
         };
         self.runner.run(slot, job, deadline).await?.check()?;
         let size = output.verify(max_bytes).await?;
         let path = output.path().to_owned();
         let facts = blocking(move || structure::inspect(&path).map_err(|error| unreadable(&error))).await?;
-        self.compare(&facts)?;
+        self.compare(&facts, encoder)?;
         let (width, height) = facts.width.zip(facts.height).unwrap_or_default();
         Ok(Rendition { width, height, size })
     }
 
-    /// That it is of about the clip's length, and small.
-    fn compare(&self, made: &MediaFacts) -> Result<(), MediaError> {
+    /// That it is small, and of about the clip's length where hardware made it: what the processor can't decode isn't
+    /// there, whatever the clip says of its length.
+    fn compare(&self, made: &MediaFacts, encoder: &Encoder) -> Result<(), MediaError> {
         if let (Some(want), Some(have)) = (self.facts.duration_ms, made.duration_ms)
+            && encoder.is_hardware()
             && have < want.saturating_mul(LEAST_LENGTH_PERCENT) / 100
         {
             return Err(MediaError::Unusable(format!("only {have} of {want} ms could be encoded")));
