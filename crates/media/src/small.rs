@@ -174,7 +174,7 @@ impl Small<'_> {
 /// Bits a second of the whole file, where its length is known.
 fn bits_per_second(source: &MediaSource, facts: &MediaFacts) -> Option<u64> {
     let duration_ms = facts.duration_ms.filter(|&ms| ms > 0)?;
-    Some(source.size.saturating_mul(8_000) / duration_ms)
+    Some(source.size.saturating_mul(8_000).div_ceil(duration_ms))
 }
 
 /// Whether a phone may as well load the clip itself. One that not every phone plays (HEVC) gets its rendition.
