@@ -97,6 +97,41 @@ fn objects_carry_their_metadata_and_tag() {
     assert!(headers.contains("x-amz-tagging-count: 1\r\n"), "{headers}");
 }
 
+/// What else stands beside a clip: links of the bucket's own, and tags as all that is derived, until somebody protects it.
+#[test]
+fn copies_are_tagged_and_linked_in_the_bucket() {
+    let seaweed = SeaweedFs::start(BUCKET);
+    let endpoint = endpoint(&seaweed);
+    let more = [("CAMTRAIL__MEDIA__SMALL", "true"), ("CAMTRAIL__MEDIA__KEEP_ORIGINAL", "true")];
+    let instance = start(&endpoint, &more, false);
+    curl(&instance, &data(CLIP), "/backyard/record/");
+    let web = instance.person();
+    web.settle();
+    let clip = web.events("").remove(0);
+    let bucket = Web::anonymous(seaweed.s3());
+    let load = |field: &str| bucket.get(text(&clip, field).strip_prefix(&endpoint).unwrap());
+    let (small, original) = (load("small_url"), load("original_url"));
+    assert_eq!((small.status, small.header("content-type")), (200, "video/mp4"));
+    assert_eq!(original.body, sample(CLIP));
+    assert!(original.header("content-disposition").contains(CLIP));
+    let dump = instance.scratch().join("headers");
+    let is_tagged = |file: &str| {
+        let url = format!("{endpoint}/{BUCKET}/derived/{}/{file}", text(&clip, "object_key"));
+        assert_eq!(signed_request("GET", &url, &["--dump-header", dump.to_str().unwrap()]), "200", "{file}");
+        let headers = std::fs::read_to_string(&dump).unwrap().to_ascii_lowercase();
+        headers.contains("x-amz-tagging-count: 1\r\n")
+    };
+    assert!(is_tagged("small.mp4") && is_tagged("original"));
+    let path = format!("/api/v1/events/{}", text(&clip, "id"));
+    let body = serde_json::json!({ "protected": true });
+    assert_eq!(web.request("PATCH", &path, &[], Some(&body)).status, 200);
+    assert!(!is_tagged("small.mp4") && !is_tagged("original"), "protected with the event");
+    let body = serde_json::json!({ "protected": false });
+    assert_eq!(web.request("PATCH", &path, &[], Some(&body)).status, 200);
+    assert_eq!(web.request("DELETE", &path, &[], None).status, 204);
+    assert_eq!(seaweed.keys("derived"), Vec::<String>::new());
+}
+
 /// The gateway alone: it ships, and leaves the catalog to whoever is notified. It asks no table for anything: in the
 /// shape without servers its key can put objects, and nothing else.
 #[test]

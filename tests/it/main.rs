@@ -9,6 +9,7 @@
 mod arrivals;
 mod bucket;
 mod content;
+mod copies;
 mod cut;
 mod dynamodb;
 mod faults;

@@ -61,9 +61,11 @@ pub(crate) struct Event {
     media_url: String,
     /// A signed link that saves what `media_url` shows.
     download_url: String,
-    /// A signed link to the original for saving, where `media_url` gives a playable copy instead.
+    /// A signed link to the bytes as the camera sent them, for saving, where they are kept and `media_url` gives others: a
+    /// playable copy, or what was remuxed.
     original_url: Option<String>,
-    /// A signed link to a small rendition.
+    /// A signed link to a small rendition for phones: H.264 of at most 640 pixels' width. Null where there is none (yet):
+    /// none is configured, or the clip is as small itself.
     small_url: Option<String>,
     /// A signed link to a poster.
     poster_url: Option<String>,
@@ -181,7 +183,7 @@ impl Event {
             media_url: links.media,
             download_url: links.download,
             original_url: links.original,
-            small_url: None,
+            small_url: links.small,
             poster_url: links.poster,
             media_expires_at: utc(links.expires),
             received_at: utc(metadata.received_at),

@@ -23,6 +23,10 @@ pub(crate) enum MediaFile {
     Poster,
     /// A copy that browsers play, where the object isn't one.
     Playable,
+    /// A low-bitrate copy for phones.
+    Small,
+    /// The bytes as received, where the object is a remuxed copy.
+    Original,
 }
 
 impl MediaFile {
@@ -31,11 +35,20 @@ impl MediaFile {
             Self::Object => "object",
             Self::Poster => "poster",
             Self::Playable => "playable",
+            Self::Small => "small",
+            Self::Original => "original",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Object, Self::Poster, Self::Playable].into_iter().find(|file| file.as_str() == text)
+        const ALL: [MediaFile; 5] = [
+            MediaFile::Object,
+            MediaFile::Poster,
+            MediaFile::Playable,
+            MediaFile::Small,
+            MediaFile::Original,
+        ];
+        ALL.into_iter().find(|file| file.as_str() == text)
     }
 }
 
@@ -49,6 +62,7 @@ pub(crate) struct Links {
     pub(crate) media: String,
     pub(crate) download: String,
     pub(crate) original: Option<String>,
+    pub(crate) small: Option<String>,
     pub(crate) poster: Option<String>,
     pub(crate) expires: Millis,
 }
@@ -61,14 +75,23 @@ impl Links {
         Self {
             media: maker.link(shown, false).await,
             download: maker.link(shown, true).await,
-            original: if record.playable_copy {
-                Some(maker.link(MediaFile::Object, true).await)
-            } else {
-                None
+            original: match original_of(record) {
+                Some(file) => Some(maker.link(file, true).await),
+                None => None,
             },
+            small: if record.small_copy { Some(maker.link(MediaFile::Small, false).await) } else { None },
             poster: if record.poster { Some(maker.link(MediaFile::Poster, false).await) } else { None },
             expires: maker.expires,
         }
+    }
+}
+
+/// Which file holds the bytes as received, where `media_url` doesn't give them.
+fn original_of(record: &CatalogRecord) -> Option<MediaFile> {
+    match (record.original_copy, record.playable_copy) {
+        (true, _) => Some(MediaFile::Original),
+        (false, true) => Some(MediaFile::Object),
+        (false, false) => None,
     }
 }
 
@@ -115,7 +138,7 @@ pub(crate) async fn store_link(
     valid: Duration,
 ) -> Option<String> {
     let (key, content_type) = place(record, file);
-    let disposition = download.then(|| attachment(record.object_key.file().as_str()));
+    let disposition = download.then(|| attachment(saved_name(record, file)));
     let link = Link {
         content_type: &content_type,
         content_disposition: disposition.as_deref(),
@@ -140,7 +163,19 @@ pub(crate) fn place(record: &CatalogRecord, file: MediaFile) -> (String, String)
         MediaFile::Object => (record.object_key.to_string(), record.metadata.content_type.clone()),
         MediaFile::Poster => derived(DerivedFiles::Poster),
         MediaFile::Playable => derived(DerivedFiles::Playable),
+        MediaFile::Small => derived(DerivedFiles::Small),
+        MediaFile::Original => derived(DerivedFiles::Original),
     }
+}
+
+/// What a saved file is called: as the event is, or as the camera called what it sent.
+pub(crate) fn saved_name(record: &CatalogRecord, file: MediaFile) -> &str {
+    let ours = record.object_key.file().as_str();
+    if file != MediaFile::Original {
+        return ours;
+    }
+    let sent = record.metadata.original_name.rsplit('/').next().unwrap_or_default();
+    if sent.is_empty() { ours } else { sent }
 }
 
 /// RFC 6266: a name that old programs understand, and the true one percent-encoded.
@@ -213,5 +248,21 @@ mod tests {
             attachment("a\"; x=\r\nü.mp4"),
             "attachment; filename=\"a__ x____.mp4\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%C3%BC.mp4"
         );
+    }
+
+    #[test]
+    fn the_original_is_saved_under_the_cameras_name() {
+        use camtrail_model::CaptureKind;
+        let mut clip = camtrail_model::testing::record("backyard", 1, CaptureKind::Record, "a.mp4");
+        assert_eq!(original_of(&clip), None);
+        clip.playable_copy = true;
+        assert_eq!(original_of(&clip), Some(MediaFile::Object));
+        clip.original_copy = true;
+        assert_eq!(original_of(&clip), Some(MediaFile::Original));
+        clip.metadata.original_name = "record/a.mkv".to_owned();
+        assert_eq!(saved_name(&clip, MediaFile::Original), "a.mkv");
+        assert_eq!(saved_name(&clip, MediaFile::Small), "a.mp4");
+        clip.metadata.original_name = String::new();
+        assert_eq!(saved_name(&clip, MediaFile::Original), "a.mp4");
     }
 }

@@ -168,15 +168,7 @@ impl Arrivals {
     async fn nothing_derived(&self, key: &ObjectKey) -> Result<Option<Attached>, ArrivalError> {
         let Some(object) = self.look(key).await? else { return Ok(None) };
         let Some(sha256) = self.read(key, &object)?.metadata.sha256 else { return Ok(None) };
-        let nothing = MediaManifest {
-            version: MediaManifest::VERSION,
-            sha256,
-            poster: false,
-            poster_width: None,
-            poster_height: None,
-            playable: false,
-            problem: None,
-        };
+        let nothing = MediaManifest::new(sha256);
         let did = self.catalog.attach_media(key, &nothing).await.map_err(from_catalog)?;
         Ok((did == Attached::Updated).then_some(did))
     }
@@ -204,7 +196,7 @@ impl Arrivals {
         if let Some(manifest) = self.manifest(key).await?
             && record.metadata.sha256 == Some(manifest.sha256)
         {
-            (record.poster, record.playable_copy) = (manifest.poster, manifest.playable);
+            record = record.completed(&manifest);
         }
         let decided = self.decided(key).await?;
         apply(&mut record, &decided);
@@ -286,7 +278,7 @@ impl Arrivals {
         if let Some((Attached::Updated | Attached::Unchanged, manifest)) = attached
             && record.metadata.sha256 == Some(manifest.sha256)
         {
-            (record.poster, record.playable_copy) = (manifest.poster, manifest.playable);
+            record = record.completed(&manifest);
         }
         if decided.keeps() {
             self.keep(key).await?;
@@ -436,7 +428,7 @@ mod tests {
 
     use camtrail_catalog::SqliteCatalog;
     use camtrail_model::{
-        CaptureKind, EventQuery, Millis, ObjectBase, PageSize,
+        CaptureKind, Digest, EventQuery, Millis, ObjectBase, PageSize,
         ports::{Listing, PutOutcome, PutWhen},
         testing,
     };
@@ -515,6 +507,8 @@ mod tests {
             poster_width: None,
             poster_height: None,
             playable: false,
+            small: None,
+            original: false,
             problem: None,
         };
         let manifest_key = DerivedKey::new(&clip.object_key, DerivedFiles::Manifest);
@@ -640,6 +634,26 @@ mod tests {
             let first = Arrivals::new(Arc::new(crossed), Arc::<SqliteCatalog>::clone(&bench.catalog), zones);
             first.reconcile(&key).await.unwrap();
             assert_eq!(bench.events().await.len(), usize::from(!there_first), "there first: {there_first}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_the_first_release_is_read() {
+        let digest = "ab".repeat(32);
+        let old = format!(r#"{{"version": 1, "sha256": "{digest}", "poster": true, "playable": false}}"#);
+        let manifest: MediaManifest = serde_json::from_str(&old).unwrap();
+        assert!(manifest.poster && !manifest.original && !manifest.has_small());
+        assert_eq!(manifest.small, None, "nobody tried");
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_old_programs_find_what_they_know() {
+        let empty = MediaManifest::new(Digest([7; 32]));
+        let full = MediaManifest { small: Some(true), original: true, poster: true, ..empty.clone() };
+        for manifest in [empty, full] {
+            let text = serde_json::to_string(&manifest).unwrap();
+            assert_eq!(serde_json::from_str::<MediaManifest>(&text).unwrap(), manifest);
+            assert!(text.contains("\"version\":1,") && text.contains("\"playable\":false"), "{text}");
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct ShownEvent {
     original_name: String,
     poster: bool,
     playable_copy: bool,
+    small_copy: bool,
+    original_copy: bool,
     protected: bool,
     note: Option<String>,
 }
@@ -82,6 +84,8 @@ impl From<&CatalogRecord> for ShownEvent {
             original_name: metadata.original_name.clone(),
             poster: record.poster,
             playable_copy: record.playable_copy,
+            small_copy: record.small_copy,
+            original_copy: record.original_copy,
             protected: record.protected,
             note: record.note.clone(),
         }

@@ -281,7 +281,8 @@ pub(crate) async fn attach_media(
         let Some(record) = by_id(db, &there.id).await?.filter(|record| record.object_key == *key) else {
             return Ok(Attached::NoRecord);
         };
-        if (record.poster, record.playable_copy) == (manifest.poster, manifest.playable) {
+        let completed = record.clone().completed(manifest);
+        if completed == record {
             return Ok(Attached::Unchanged);
         }
         let place = Place::of(&there.id);
@@ -293,13 +294,8 @@ pub(crate) async fn attach_media(
             .expression_attribute_values(":next", number(there.version + 1));
         let writes = vec![
             update(lock)?,
-            media(db.tables.alarm(there.id.kind), camera_key(&there.id.camera, place), key, manifest)?,
-            media(
-                db.tables.timeline(there.id.kind),
-                timeline_key(&there.timeline_key, place),
-                key,
-                manifest,
-            )?,
+            media(db.tables.alarm(there.id.kind), camera_key(&there.id.camera, place), &completed)?,
+            media(db.tables.timeline(there.id.kind), timeline_key(&there.timeline_key, place), &completed)?,
         ];
         match commit(db, writes, &[Told::Event(ChangeKind::Changed, there.id)]).await {
             Ok(()) => return Ok(Attached::Updated),
@@ -311,12 +307,8 @@ pub(crate) async fn attach_media(
 }
 
 /// The member that completes one row.
-fn media(
-    table: String,
-    row: Item,
-    key: &ObjectKey,
-    manifest: &MediaManifest,
-) -> Result<TransactWriteItem, CatalogError> {
+fn media(table: String, row: Item, record: &CatalogRecord) -> Result<TransactWriteItem, CatalogError> {
+    let key = &record.object_key;
     let mut set = "SET poster = :poster, playable_copy = :playable".to_owned();
     let mut remove = Vec::new();
     let mut builder = Update::builder()
@@ -324,15 +316,18 @@ fn media(
         .set_key(Some(row))
         .condition_expression("object_key = :key")
         .expression_attribute_values(":key", text(key.as_str()))
-        .expression_attribute_values(":poster", AttributeValue::Bool(manifest.poster))
-        .expression_attribute_values(":playable", AttributeValue::Bool(manifest.playable));
-    for (name, value, file, is_there) in [
-        ("thumbnail_key", ":thumbnail", DerivedFiles::Poster, manifest.poster),
-        ("object_key_small", ":small", DerivedFiles::Playable, manifest.playable),
+        .expression_attribute_values(":poster", AttributeValue::Bool(record.poster))
+        .expression_attribute_values(":playable", AttributeValue::Bool(record.playable_copy));
+    let derived = |file| text(DerivedKey::new(key, file).as_str());
+    for (name, value, there) in [
+        ("thumbnail_key", ":thumbnail", record.poster.then(|| derived(DerivedFiles::Poster))),
+        ("object_key_small", ":small", row::small_file(record).map(derived)),
+        ("small_copy", ":small_copy", record.small_copy.then_some(AttributeValue::Bool(true))),
+        ("original_copy", ":original_copy", record.original_copy.then_some(AttributeValue::Bool(true))),
     ] {
-        if is_there {
+        if let Some(there) = there {
             set = format!("{set}, {name} = {value}");
-            builder = builder.expression_attribute_values(value, text(DerivedKey::new(key, file).as_str()));
+            builder = builder.expression_attribute_values(value, there);
         } else {
             remove.push(name);
         }

@@ -51,6 +51,16 @@ pub(crate) fn timeline_key(record: &CatalogRecord, shards: u16) -> String {
     format!("{date}#{shard:02}")
 }
 
+/// What the article's `object_key_small` names: the small rendition; where there is none, the copy that plays, which is
+/// what its readers play in place of the object.
+pub(crate) fn small_file(record: &CatalogRecord) -> Option<DerivedFiles> {
+    match (record.small_copy, record.playable_copy) {
+        (true, _) => Some(DerivedFiles::Small),
+        (false, true) => Some(DerivedFiles::Playable),
+        (false, false) => None,
+    }
+}
+
 /// What stands in both views but the partition key of the second.
 fn shared(record: &CatalogRecord, retention_days: u32) -> Item {
     let (metadata, key) = (&record.metadata, &record.object_key);
@@ -87,7 +97,9 @@ fn shared(record: &CatalogRecord, retention_days: u32) -> Item {
         ("video_codec", metadata.video_codec.as_ref().map(text)),
         ("note", record.note.as_ref().map(text)),
         ("thumbnail_key", derived(DerivedFiles::Poster, record.poster)),
-        ("object_key_small", derived(DerivedFiles::Playable, record.playable_copy)),
+        ("small_copy", record.small_copy.then(|| flag(true))),
+        ("original_copy", record.original_copy.then(|| flag(true))),
+        ("object_key_small", small_file(record).map(|file| text(DerivedKey::new(key, file).as_str()))),
         (EXPIRES_AT, expires_at(record, retention_days)),
     ] {
         put_some(&mut item, name, value);
@@ -145,6 +157,9 @@ pub(crate) fn record(base: &ObjectBase, item: &Item) -> Result<CatalogRecord, Ca
         metadata,
         poster: get_bool(item, "poster")?,
         playable_copy: get_bool(item, "playable_copy")?,
+        // Only there where it is so, which saves bytes and reads rows of earlier versions.
+        small_copy: item.contains_key("small_copy") && get_bool(item, "small_copy")?,
+        original_copy: item.contains_key("original_copy") && get_bool(item, "original_copy")?,
         protected: get_bool(item, "protected")?,
         note: get_text_opt(item, "note")?.map(str::to_owned),
     })
@@ -170,7 +185,7 @@ mod tests {
     fn a_usual_row_costs_one_unit() {
         let file = "MDalarm_20160830_152954.mp4";
         let mut clip = sample("backyard east 12", 1_472_596_194_123, CaptureKind::Record, file);
-        (clip.poster, clip.playable_copy) = (true, false);
+        (clip.poster, clip.small_copy) = (true, true);
         let (by_camera, by_day) = rows(&clip, 30, 4);
         for row in [by_camera, by_day] {
             assert!(size(&row) <= 1_024, "{} bytes", size(&row));

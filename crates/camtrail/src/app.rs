@@ -238,6 +238,11 @@ impl Rooms {
 
     pub(crate) fn shipper(&self, settings: &Settings) -> anyhow::Result<(Shipper, FtpStorage)> {
         let sink = self.sink(settings)?;
+        if settings.small.any() {
+            // Beside the start: a driver that hangs takes seconds to be given up.
+            let media = self.media.clone();
+            tokio::spawn(async move { media.encoder().await });
+        }
         Ok(Shipper::new(Parts {
             spool: self.spool.clone(),
             store: self.store.clone(),
@@ -252,6 +257,8 @@ impl Rooms {
                 remux: settings.remux,
                 remux_limit: settings.remux_limit,
                 poster: settings.poster,
+                small: settings.small.clone(),
+                keep_original: settings.keep_original,
             }),
         }))
     }

@@ -101,10 +101,10 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
             "INSERT INTO events (event_ts, fraction, kind, camera, object_key, capture_date, size, offset_s, \
              time_source, clock_error_ms, received_at, stored_at, sha256, original_sha256, original_size, \
              original_name, complete, content_type, duration_ms, width, height, video_codec, poster, playable_copy, \
-             protected, note) VALUES (:event_ts, :fraction, :kind, :camera, :object_key, :capture_date, :size, \
+             small_copy, original_copy, protected, note) VALUES (:event_ts, :fraction, :kind, :camera, :object_key, :capture_date, :size, \
              :offset_s, :time_source, :clock_error_ms, :received_at, :stored_at, :sha256, :original_sha256, \
              :original_size, :original_name, :complete, :content_type, :duration_ms, :width, :height, :video_codec, \
-             :poster, :playable_copy, :protected, :note)",
+             :poster, :playable_copy, :small_copy, :original_copy, :protected, :note)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -132,6 +132,8 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
                 ":video_codec": metadata.video_codec,
                 ":poster": record.poster,
                 ":playable_copy": record.playable_copy,
+                ":small_copy": record.small_copy,
+                ":original_copy": record.original_copy,
                 ":protected": record.protected,
                 ":note": record.note,
             })
@@ -181,11 +183,18 @@ pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaMan
     }
     let changed = db
         .prepare_cached(
-            "UPDATE events SET poster = ?2, playable_copy = ?3 \
-             WHERE row_id = ?1 AND (poster <> ?2 OR playable_copy <> ?3)",
+            "UPDATE events SET poster = ?2, playable_copy = ?3, small_copy = ?4, original_copy = ?5 \
+             WHERE row_id = ?1 \
+             AND (poster, playable_copy, small_copy, original_copy) <> (?2, ?3, ?4, ?5)",
         )
         .and_then(|mut statement| {
-            statement.execute(params![there.row_id, manifest.poster, manifest.playable])
+            statement.execute(params![
+                there.row_id,
+                manifest.poster,
+                manifest.playable,
+                manifest.has_small(),
+                manifest.original
+            ])
         })
         .map_err(from_sqlite)?;
     if changed == 0 {

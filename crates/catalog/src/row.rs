@@ -9,7 +9,7 @@ use rusqlite::Row;
 /// The columns that [`record`] reads, in its order.
 pub(crate) const COLUMNS: &str = "object_key, size, event_ts, offset_s, time_source, clock_error_ms, received_at, \
      stored_at, sha256, original_sha256, original_size, original_name, complete, content_type, duration_ms, width, \
-     height, video_codec, poster, playable_copy, protected, note";
+     height, video_codec, poster, playable_copy, small_copy, original_copy, protected, note";
 
 /// A stored kind.
 pub(crate) fn kind(number: i64) -> Option<CaptureKind> {
@@ -56,8 +56,10 @@ pub(crate) fn record(
         metadata,
         poster: row.get(18)?,
         playable_copy: row.get(19)?,
-        protected: row.get(20)?,
-        note: row.get(21)?,
+        small_copy: row.get(20)?,
+        original_copy: row.get(21)?,
+        protected: row.get(22)?,
+        note: row.get(23)?,
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use camtrail_model::{
-    DerivedFiles, DerivedKey, Digest, MediaManifest,
+    DerivedFiles, DerivedKey, Digest, MediaManifest, ObjectKey,
     ports::{MediaError, PutWhen, StoreError},
 };
 use camtrail_spool::SpoolEntry;
@@ -15,49 +15,96 @@ const LATE_REMUX_LIMIT: Duration = Duration::from_mins(10);
 /// Tries at a poster; a machine that fails thrice will fail again.
 const POSTER_TRIES: u32 = 3;
 
-/// Makes what is wanted, stores it, and tells the catalog.
-pub(crate) async fn derive(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<(), ShipError> {
-    let object = match parts.store.head(stored.key.as_str()).await {
-        Ok(Some(object)) => object.metadata,
-        Ok(None) => return Ok(()),
-        // A role that may write and not look.
-        Err(StoreError::Refused(_)) => BTreeMap::new(),
-        Err(error) => return Err(error.into()),
-    };
-    if is_anothers(&object, entry) || parts.spool.entry(&entry.id).is_none() {
-        // A fuller upload has taken the key meanwhile, and brings its own.
-        return Ok(());
-    }
-    let digest = digest_of(&object, "sha256").or(stored.sha256).unwrap_or(entry.sha256);
-    let manifest_key = DerivedKey::new(&stored.key, DerivedFiles::Manifest);
+/// Makes what is wanted, stores it, and tells the catalog. Gives what is known of the event's media then; `None`: there
+/// is nothing more to do for it.
+pub(crate) async fn derive(
+    parts: &Parts,
+    entry: &SpoolEntry,
+    stored: &Stored,
+) -> Result<Option<MediaManifest>, ShipError> {
+    let Some(now) = look(parts, entry, stored).await? else { return Ok(None) };
     let is_replay = stored.sha256.is_none();
-    if is_replay && has_manifest(parts, &manifest_key, &digest).await? {
-        // It is complete; an earlier try may not have been able to say so.
-        return Ok(parts.sink.media_changed(&stored.key).await?);
+    if is_replay {
+        match known(parts, &stored.key, &now.sha256).await? {
+            Known::Nothing => {}
+            Known::There(manifest) => return again(parts, stored, manifest).await.map(Some),
+            Known::NotAllowed => {
+                // It is complete; an earlier try may not have been able to say so.
+                parts.sink.media_changed(&stored.key).await?;
+                return Ok(None);
+            }
+        }
     }
-    let opens = object.get("content_type").is_some_and(|content_type| content_type == "video/mp4");
-    let wants_playable = stored.wants_playable && !(is_replay && opens);
-    let mut manifest = MediaManifest {
-        version: MediaManifest::VERSION,
-        sha256: digest,
-        poster: false,
-        poster_width: None,
-        poster_height: None,
-        playable: false,
-        problem: None,
-    };
+    let wants_playable = stored.wants_playable && !(is_replay && now.opens);
+    let mut manifest = MediaManifest { original: stored.original, ..MediaManifest::new(now.sha256) };
     if wants_playable && parts.config.remux {
         manifest.playable = playable_copy(parts, entry, stored).await?;
     }
     if parts.config.poster {
         poster(parts, stored, &mut manifest).await?;
     }
-    if !manifest.poster && !manifest.playable && manifest.problem.is_none() {
-        return Ok(());
+    if manifest.poster || manifest.playable || manifest.original || manifest.problem.is_some() {
+        publish(parts, &stored.key, &manifest).await?;
     }
-    let bytes = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
-    parts.store.put_bytes(manifest_key.as_str(), &bytes).await?;
-    Ok(parts.sink.media_changed(&stored.key).await?)
+    Ok(Some(manifest))
+}
+
+/// An earlier try came so far: an original may have come since.
+async fn again(
+    parts: &Parts,
+    stored: &Stored,
+    mut manifest: MediaManifest,
+) -> Result<MediaManifest, ShipError> {
+    if stored.original && !manifest.original {
+        manifest.original = true;
+        publish(parts, &stored.key, &manifest).await?;
+    } else {
+        parts.sink.media_changed(&stored.key).await?;
+    }
+    Ok(manifest)
+}
+
+/// Writes the manifest, last, and tells the catalog.
+pub(crate) async fn publish(
+    parts: &Parts,
+    key: &ObjectKey,
+    manifest: &MediaManifest,
+) -> Result<(), ShipError> {
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other)?;
+    parts.store.put_bytes(DerivedKey::new(key, DerivedFiles::Manifest).as_str(), &bytes).await?;
+    Ok(parts.sink.media_changed(key).await?)
+}
+
+/// The object as it stands.
+struct Now {
+    sha256: Digest,
+    opens: bool,
+}
+
+/// `None`: there is none, or a fuller upload has taken the key meanwhile, and brings its own.
+async fn look(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<Option<Now>, ShipError> {
+    let object = match parts.store.head(stored.key.as_str()).await {
+        Ok(Some(object)) => object.metadata,
+        Ok(None) => return Ok(None),
+        // A role that may write and not look.
+        Err(StoreError::Refused(_)) => BTreeMap::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if is_anothers(&object, entry) || parts.spool.entry(&entry.id).is_none() {
+        return Ok(None);
+    }
+    let sha256 = digest_of(&object, "sha256").or(stored.sha256).unwrap_or(entry.sha256);
+    let opens = object.get("content_type").is_some_and(|content_type| content_type == "video/mp4");
+    Ok(Some(Now { sha256, opens }))
+}
+
+/// The digest of the object as it stands, if it is still this upload's.
+pub(crate) async fn current_digest(
+    parts: &Parts,
+    entry: &SpoolEntry,
+    stored: &Stored,
+) -> Result<Option<Digest>, ShipError> {
+    Ok(look(parts, entry, stored).await?.map(|now| now.sha256))
 }
 
 fn digest_of(object: &BTreeMap<String, String>, key: &str) -> Option<Digest> {
@@ -69,14 +116,23 @@ fn is_anothers(object: &BTreeMap<String, String>, entry: &SpoolEntry) -> bool {
     digest_of(object, "original_sha256").is_some_and(|digest| digest != entry.sha256)
 }
 
-/// Whether there is a manifest of this object. Where we may not look, a replay is taken for complete.
-async fn has_manifest(parts: &Parts, key: &DerivedKey, digest: &Digest) -> Result<bool, ShipError> {
+/// What the store says of an object's manifest.
+enum Known {
+    Nothing,
+    There(MediaManifest),
+    /// Where we may not look, a replay is taken for complete.
+    NotAllowed,
+}
+
+async fn known(parts: &Parts, key: &ObjectKey, digest: &Digest) -> Result<Known, ShipError> {
+    let key = DerivedKey::new(key, DerivedFiles::Manifest);
     match parts.store.get_bytes(key.as_str(), MediaManifest::MAX_BYTES).await {
         Ok(bytes) => {
             let manifest = bytes.and_then(|bytes| serde_json::from_slice::<MediaManifest>(&bytes).ok());
-            Ok(manifest.is_some_and(|manifest| manifest.sha256 == *digest))
+            let of_this = manifest.filter(|manifest| manifest.sha256 == *digest);
+            Ok(of_this.map_or(Known::Nothing, Known::There))
         }
-        Err(StoreError::Refused(_)) => Ok(true),
+        Err(StoreError::Refused(_)) => Ok(Known::NotAllowed),
         Err(error) => Err(error.into()),
     }
 }

@@ -14,8 +14,10 @@ use camtrail_model::{
 use camtrail_spool::{Spool, SpoolEntry, SpoolError, TransferEnd};
 
 use crate::{
+    original,
     place::{self, Parcel},
     queue::Trouble,
+    small::SmallRule,
     verdict::{Verdict, judge},
 };
 
@@ -30,6 +32,10 @@ pub struct ShipConfig {
     pub remux_limit: Duration,
     /// Whether posters are made.
     pub poster: bool,
+    /// Whose clips get small renditions.
+    pub small: SmallRule,
+    /// Whether the bytes as received are stored beside what was remuxed.
+    pub keep_original: bool,
 }
 
 /// What shipping works with.
@@ -83,6 +89,9 @@ pub(crate) enum ShipError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// The event is recorded; only these bytes are still to be stored.
+    #[error("the original of a remuxed clip could not be stored beside it: {0}")]
+    Original(#[source] StoreError),
     #[error("reading the spool: {0}")]
     Io(#[from] std::io::Error),
     #[error("no free key for {key}: three different contents claim it")]
@@ -94,9 +103,12 @@ impl ShipError {
     pub(crate) fn trouble(&self) -> Trouble {
         match self {
             Self::Store(_) | Self::Catalog(_) | Self::Arrival(ArrivalError::Retry(_)) => Trouble::Elsewhere,
-            Self::Arrival(ArrivalError::Permanent(_)) | Self::Spool(_) | Self::Io(_) | Self::NoKey { .. } => {
-                Trouble::Own
-            }
+            // A store that takes clips and no originals must not hold up others' clips.
+            Self::Original(_)
+            | Self::Arrival(ArrivalError::Permanent(_))
+            | Self::Spool(_)
+            | Self::Io(_)
+            | Self::NoKey { .. } => Trouble::Own,
         }
     }
 }
@@ -123,6 +135,8 @@ pub(crate) struct Stored {
     pub(crate) source: MediaSource,
     /// The object is the original in a container that browsers don't open.
     pub(crate) wants_playable: bool,
+    /// The bytes as received stand beside the object.
+    pub(crate) original: bool,
 }
 
 /// Ships one entry. Idempotent. `held`: its transfer may turn out to have been cut, after all.
@@ -154,12 +168,14 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
                 }
             }
         }
+        let original = original::keep_of_earlier(parts, entry, &key, wants_remux).await?;
         return Ok(Shipped::Event(Box::new(Stored {
             key,
             sha256: None,
             facts,
             source: data,
             wants_playable: wants_remux,
+            original,
         })));
     }
     if !complete
@@ -202,6 +218,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         forget_upload(parts, cut).await?;
         parts.ledger.forget(&placed.key, &cut.original_sha256).await?;
     }
+    let keeps = parts.config.keep_original && object.remuxed;
+    let original = keeps && original::keep(parts, entry, &placed.key).await?;
     let wants_playable = wants_remux && !object.remuxed;
     Ok(Shipped::Event(Box::new(Stored {
         key: placed.key,
@@ -209,6 +227,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         facts: object.facts,
         source: object.source,
         wants_playable,
+        original,
     })))
 }
 
@@ -301,7 +320,8 @@ impl Object {
     }
 }
 
-async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
+/// Size and digest of a file.
+pub(crate) async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
     let measured = tokio::task::spawn_blocking(move || Digest::of_reader(std::fs::File::open(path)?));
     Ok(measured.await.map_err(std::io::Error::other)??)
 }

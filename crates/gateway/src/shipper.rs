@@ -1,11 +1,12 @@
 //! Ships what the spool holds: a bounded number of uploads at once, in the queue's order; then what is derived of them.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use camtrail_model::MediaManifest;
 use camtrail_spool::{EntryId, SpoolEntry};
 use tokio::{
     sync::{Semaphore, watch},
@@ -18,6 +19,7 @@ use crate::{
     media_work,
     queue::{Queue, Trouble, wait_after},
     ship::{Parts, ShipError, Shipped, Stored, ship},
+    small,
     view::View,
 };
 
@@ -56,6 +58,7 @@ pub struct Shipper {
     view: View,
     status: Arc<Mutex<ShipperStatus>>,
     media: Arc<Semaphore>,
+    encodes: Arc<Semaphore>,
 }
 
 impl Shipper {
@@ -69,7 +72,8 @@ impl Shipper {
             Arc::clone(&parts.clock),
         );
         let media = Arc::new(Semaphore::new(MEDIA_AT_ONCE));
-        (Self { parts, view, status: Arc::default(), media }, storage)
+        let encodes = Arc::new(Semaphore::new(1));
+        (Self { parts, view, status: Arc::default(), media, encodes }, storage)
     }
 
     /// What it is doing; stays current.
@@ -103,7 +107,7 @@ impl Shipper {
         }
         let finish = async {
             while running.join_next().await.is_some() {}
-            while !finishing.is_empty() {
+            while finishing.has_short() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -130,7 +134,8 @@ impl Shipper {
         entry: Arc<SpoolEntry>,
         finishing: &Finishing,
     ) -> impl Future<Output = (Arc<SpoolEntry>, Result<Done, ShipError>)> + Send + 'static {
-        let (parts, view, media) = (self.parts.clone(), self.view.clone(), Arc::clone(&self.media));
+        let (parts, view) = (self.parts.clone(), self.view.clone());
+        let (media, encodes) = (Arc::clone(&self.media), Arc::clone(&self.encodes));
         let finishing = finishing.clone();
         async move {
             // In this order: once it isn't held, what its header says is final.
@@ -146,9 +151,12 @@ impl Shipper {
                 Ok(Shipped::NotYet) => return (entry, Ok(Done::NotYet)),
                 Err(error) => return (entry, Err(error)),
             };
-            finishing.begin(&current.id);
+            finishing.is_at(&current.id, Stage::Short);
             tokio::spawn(async move {
-                derive(&parts, &media, &current, &stored).await;
+                if let Some(manifest) = derive(&parts, &media, &current, &stored).await {
+                    finishing.is_at(&current.id, Stage::Long);
+                    make_small(&parts, &encodes, &current, &stored, &manifest).await;
+                }
                 if let Err(error) = forget(&parts, &view, &current).await {
                     tracing::error!(key = %stored.key, %error, "a shipped upload could not be removed from the spool");
                 }
@@ -204,44 +212,86 @@ async fn isolated(parts: &Parts, entry: &Arc<SpoolEntry>, held: bool) -> Result<
 
 /// Makes and stores what is derived, again and again while the store is the trouble: the upload waits in the spool
 /// meanwhile, so that a restart begins anew.
-async fn derive(parts: &Parts, media: &Semaphore, entry: &SpoolEntry, stored: &Stored) {
+async fn derive(
+    parts: &Parts,
+    media: &Semaphore,
+    entry: &SpoolEntry,
+    stored: &Stored,
+) -> Option<MediaManifest> {
     for failures in 1..=DERIVE_TRIES {
         let outcome = {
             let _permit = media.acquire().await;
             media_work::derive(parts, entry, stored).await
         };
-        let Err(error) = outcome else { return };
-        tracing::warn!(key = %stored.key, %error, failures, "what was derived of an event could not be stored");
-        if error.trouble() == Trouble::Own {
-            return;
+        match outcome {
+            Ok(manifest) => return manifest,
+            Err(error) if has_hope(stored, &error, failures).await => {}
+            Err(_) => return None,
         }
-        tokio::time::sleep(wait_after(failures)).await;
+    }
+    None
+}
+
+/// The small rendition, when all else is done; again and again, likewise.
+async fn make_small(
+    parts: &Parts,
+    encodes: &Semaphore,
+    entry: &SpoolEntry,
+    stored: &Stored,
+    manifest: &MediaManifest,
+) {
+    if !small::is_wanted(parts, entry, stored, manifest) {
+        return;
+    }
+    for failures in 1..=DERIVE_TRIES {
+        match small::make(parts, encodes, entry, stored, manifest).await {
+            Err(error) if has_hope(stored, &error, failures).await => {}
+            _ => return,
+        }
     }
 }
 
-/// Recorded entries whose posters are still being made.
+/// Tells of a failure, and waits where another try may go well.
+async fn has_hope(stored: &Stored, error: &ShipError, failures: u32) -> bool {
+    tracing::warn!(key = %stored.key, %error, failures, "what was derived of an event could not be stored");
+    if error.trouble() == Trouble::Own {
+        return false;
+    }
+    tokio::time::sleep(wait_after(failures)).await;
+    true
+}
+
+/// Recorded entries of which something is still being made.
 #[derive(Clone, Default)]
-struct Finishing(Arc<Mutex<HashSet<EntryId>>>);
+struct Finishing(Arc<Mutex<HashMap<EntryId, Stage>>>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// A poster and the like: seconds.
+    Short,
+    /// A small rendition: minutes, perhaps. A stop doesn't wait for it.
+    Long,
+}
 
 impl Finishing {
-    fn ids(&self) -> MutexGuard<'_, HashSet<EntryId>> {
+    fn stages(&self) -> MutexGuard<'_, HashMap<EntryId, Stage>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, id: &EntryId) {
-        self.ids().insert(id.clone());
+    fn is_at(&self, id: &EntryId, stage: Stage) {
+        self.stages().insert(id.clone(), stage);
     }
 
     fn end(&self, id: &EntryId) {
-        self.ids().remove(id);
+        self.stages().remove(id);
     }
 
     fn has(&self, id: &EntryId) -> bool {
-        self.ids().contains(id)
+        self.stages().contains_key(id)
     }
 
-    fn is_empty(&self) -> bool {
-        self.ids().is_empty()
+    fn has_short(&self) -> bool {
+        self.stages().values().any(|&stage| stage == Stage::Short)
     }
 }
 

@@ -6,17 +6,20 @@ use async_trait::async_trait;
 use camtrail_model::{
     capture::CaptureKind,
     media::{Container, MediaFacts, MediaSource},
-    ports::{MediaError, MediaTool, Poster},
+    ports::{MediaError, MediaTool, Poster, Rendition},
 };
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
 use crate::{
     config::FfmpegConfig,
     discover::{self, Programs},
+    encoder::Encoder,
     ffprobe::{self, Streams},
     input::{Input, blocking, unreadable},
     poster,
     process::{Deadline, Runner},
     remux::Remux,
+    small::Small,
     structure,
 };
 
@@ -27,6 +30,8 @@ pub struct Ffmpeg {
     programs: Result<Programs, String>,
     runner: Runner,
     config: FfmpegConfig,
+    /// Chosen once, when it is first asked for.
+    encoder: OnceCell<Encoder>,
 }
 
 impl Ffmpeg {
@@ -37,11 +42,29 @@ impl Ffmpeg {
         let programs = discover::programs(&config);
         let wrappers = discover::wrappers(&config);
         let runner = Runner::new(wrappers, config.max_processes.get(), config.memory_limit_bytes);
-        Self { programs, runner, config }
+        Self { programs, runner, config, encoder: OnceCell::new() }
     }
 
     fn programs(&self) -> Result<&Programs, MediaError> {
         self.programs.as_ref().map_err(|problem| MediaError::Missing(problem.clone()))
+    }
+
+    /// Finds out which encoder small renditions are made with, and says so once; `None` without ffmpeg.
+    ///
+    /// Runs a few short child processes at the first call, so it belongs in start-up, where any are to be made.
+    pub async fn encoder(&self) -> Option<&'static str> {
+        let programs = self.programs.as_ref().ok()?;
+        let slot = self.runner.encode_slot().await.ok()?;
+        Some(self.chosen(programs, &slot).await.name())
+    }
+
+    async fn chosen(&self, programs: &Programs, slot: &OwnedSemaphorePermit) -> &Encoder {
+        let choose = Box::pin(async {
+            let encoder = Encoder::choose(&self.runner, slot, &programs.ffmpeg).await;
+            tracing::info!(encoder = encoder.name(), "small renditions are made with this encoder");
+            encoder
+        });
+        self.encoder.get_or_init(|| choose).await
     }
 
     async fn ask_ffprobe(&self, programs: &Programs, source: &MediaSource) -> Result<Streams, MediaError> {
@@ -77,6 +100,18 @@ impl MediaTool for Ffmpeg {
         let programs = self.programs()?;
         let deadline = Deadline::after(limit);
         Remux { runner: &self.runner, programs, source, dest, deadline }.run().await
+    }
+
+    async fn small(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Option<Rendition>, MediaError> {
+        let programs = self.programs()?;
+        let slot = self.runner.encode_slot().await?;
+        let encoder = self.chosen(programs, &slot).await;
+        Small { runner: &self.runner, programs, source, facts, dest }.run(&slot, encoder).await
     }
 
     async fn poster(&self, source: &MediaSource, _facts: &MediaFacts) -> Result<Poster, MediaError> {

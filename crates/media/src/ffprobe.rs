@@ -49,7 +49,7 @@ pub(crate) async fn streams(
         arguments.push("-count_packets".into());
     }
     arguments.extend(input.arguments(&[]));
-    let job = Job { program: ffprobe, arguments, stdout_max_bytes: MAX_ANSWER_BYTES, file_max_bytes: None };
+    let job = Job::new(ffprobe, arguments, MAX_ANSWER_BYTES);
     let finished = runner.run(slot, job, deadline).await?;
     finished.check()?;
     parse(&finished.stdout)

@@ -1,6 +1,6 @@
 //! What a camera sends becomes what a browser plays.
 //!
-//! Owns probing, remuxing and posters: [`Ffmpeg`] implements the port
+//! Owns probing, remuxing, posters and small renditions: [`Ffmpeg`] implements the port
 //! [`MediaTool`](camtrail_model::ports::MediaTool). Promises: content decides, never a name; every child
 //! process is bounded in time, memory, output and number; a failure leaves no file behind and costs nothing but
 //! the media work. Refuses: linking ffmpeg, a shell, any protocol but `file`, and content without a signature.
@@ -10,12 +10,15 @@
 
 mod config;
 mod discover;
+mod encoder;
 mod ffmpeg;
 mod ffprobe;
 mod input;
+mod output;
 mod poster;
 mod process;
 mod remux;
+mod small;
 mod structure;
 
 pub use config::FfmpegConfig;

@@ -56,7 +56,9 @@ impl Wrappers {
         if let Some(prlimit) = &self.prlimit {
             words.push(prlimit.into());
             words.push(format!("--data={}", limits.memory_bytes).into());
-            words.push(format!("--as={}", limits.memory_bytes.saturating_add(MAPPED_BYTES)).into());
+            if !limits.maps_devices {
+                words.push(format!("--as={}", limits.memory_bytes.saturating_add(MAPPED_BYTES)).into());
+            }
             words.push(format!("--cpu={}", limits.cpu_seconds).into());
             words.push(format!("--fsize={}", limits.file_bytes).into());
             words.push("--core=0".into());
@@ -76,6 +78,7 @@ struct Limits {
     memory_bytes: u64,
     cpu_seconds: u64,
     file_bytes: u64,
+    maps_devices: bool,
 }
 
 /// A point in time by which work is done, and the limit that a person was promised.
@@ -105,6 +108,15 @@ pub(crate) struct Job<'a> {
     pub(crate) stdout_max_bytes: usize,
     /// The largest file that it may write, in bytes; none by default.
     pub(crate) file_max_bytes: Option<u64>,
+    /// It uses a device whose driver reserves far more address space than memory: that one limit is not set.
+    pub(crate) maps_devices: bool,
+}
+
+impl<'a> Job<'a> {
+    /// A job that writes no file.
+    pub(crate) fn new(program: &'a Path, arguments: Vec<OsString>, stdout_max_bytes: usize) -> Self {
+        Self { program, arguments, stdout_max_bytes, file_max_bytes: None, maps_devices: false }
+    }
 }
 
 /// How a run ended.
@@ -151,17 +163,29 @@ impl Finished {
 pub(crate) struct Runner {
     wrappers: Wrappers,
     slots: Arc<Semaphore>,
+    /// The one place for what takes minutes.
+    encodes: Arc<Semaphore>,
     memory_limit_bytes: u64,
 }
 
 impl Runner {
     pub(crate) fn new(wrappers: Wrappers, max_processes: usize, memory_limit_bytes: u64) -> Self {
-        Self { wrappers, slots: Arc::new(Semaphore::new(max_processes)), memory_limit_bytes }
+        let (slots, encodes) = (Arc::new(Semaphore::new(max_processes)), Arc::new(Semaphore::new(1)));
+        Self { wrappers, slots, encodes, memory_limit_bytes }
     }
 
     /// Waits for one of the places that bound media work, child or not.
     pub(crate) async fn slot(&self) -> Result<OwnedSemaphorePermit, MediaError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        Self::place(&self.slots).await
+    }
+
+    /// Waits for the place of what takes minutes: one at a time, and beside the others, which mustn't wait for it.
+    pub(crate) async fn encode_slot(&self) -> Result<OwnedSemaphorePermit, MediaError> {
+        Self::place(&self.encodes).await
+    }
+
+    async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, MediaError> {
+        let slot = Arc::clone(places).acquire_owned().await;
         slot.map_err(|_closed| MediaError::Failed("media work has ended".to_owned()))
     }
 
@@ -204,6 +228,7 @@ impl Runner {
             // Only a backstop for the time when nobody is there to watch the clock.
             cpu_seconds: remaining.as_secs() + 2,
             file_bytes: job.file_max_bytes.unwrap_or(NO_FILE_BYTES),
+            maps_devices: job.maps_devices,
         };
         let mut command = self.wrappers.command(job.program, &limits);
         // A clean environment: FFREPORT would write files, a locale would translate what `failure` looks for.

@@ -1,24 +1,17 @@
-//! Remuxing: the same encoded video in a fast-start MP4, whole and durable or not there at all.
-//!
-//! Written under a temporary name beside the destination, checked, synced, renamed. The temporary file goes with
-//! its guard, also when the future is dropped; only a killed process leaves one (`.remux-*`).
+//! Remuxing: the same encoded video in a fast-start MP4. Sound that an MP4 doesn't carry or browsers don't play (G.711,
+//! ADPCM, PCM) becomes AAC; times begin at 0, whatever the camera counts from.
 
-use std::{
-    ffi::OsString,
-    fs::{File, OpenOptions},
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
 use camtrail_model::{media::MediaSource, ports::MediaError};
-use tempfile::TempPath;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     discover::Programs,
     ffprobe::{self, Streams},
-    input::{Input, blocking, file_url, unreadable},
+    input::Input,
+    output::Output,
     process::{Deadline, Job, Runner},
-    structure,
 };
 
 /// What browsers play out of an MP4. Anything else stays in the file that the camera sent.
@@ -47,35 +40,17 @@ impl Remux<'_> {
         let streams =
             ffprobe::streams(self.runner, &slot, &self.programs.ffprobe, &input, self.deadline).await?;
         let video = playable(&streams)?;
-        let temporary = self.temporary().await?;
-        let written = self.write(&slot, &input, video, streams.audio_codec.as_deref(), &temporary).await;
+        let output = Output::begin(self.dest).await?;
+        let written = self.write(&slot, &input, video, streams.audio_codec.as_deref(), &output).await;
         if let (Err(MediaError::Unusable(reason)), Some(audio)) = (&written, &streams.audio_codec) {
             // Sound that can't be converted must not cost the picture.
             tracing::warn!(%reason, audio, "the clip's audio can't be kept");
-            self.write(&slot, &input, video, None, &temporary).await?;
+            self.write(&slot, &input, video, None, &output).await?;
         } else {
             written?;
         }
         drop(slot);
-        self.publish(temporary).await
-    }
-
-    /// A file of our own beside the destination, so that the rename stays in one file system.
-    async fn temporary(&self) -> Result<TempPath, MediaError> {
-        let dest = self.dest.to_owned();
-        blocking(move || {
-            let exists = dest.try_exists().map_err(|error| unwritable(&error))?;
-            if exists {
-                return Err(MediaError::Failed("the remux's destination exists already".to_owned()));
-            }
-            let file = tempfile::Builder::new()
-                .prefix(".remux-")
-                .suffix(".mp4")
-                .tempfile_in(folder(&dest))
-                .map_err(|error| unwritable(&error))?;
-            Ok(file.into_temp_path())
-        })
-        .await
+        output.publish().await
     }
 
     async fn write(
@@ -84,39 +59,16 @@ impl Remux<'_> {
         input: &Input,
         video: &str,
         audio: Option<&str>,
-        temporary: &TempPath,
+        output: &Output,
     ) -> Result<(), MediaError> {
         let max_bytes = self.source.size.saturating_mul(2).saturating_add(EXTRA_OUTPUT_BYTES);
-        let arguments = arguments(input, video, audio, max_bytes, file_url(temporary)?);
+        let arguments = arguments(input, video, audio, max_bytes, output.url()?);
         let job = Job {
-            program: &self.programs.ffmpeg,
-            arguments,
-            stdout_max_bytes: 0,
             file_max_bytes: Some(max_bytes.saturating_add(EXTRA_OUTPUT_BYTES)),
+            ..Job::new(&self.programs.ffmpeg, arguments, 0)
         };
         self.runner.run(slot, job, self.deadline).await?.check()?;
-        let path = temporary.to_path_buf();
-        blocking(move || verify(&path, max_bytes)).await
-    }
-
-    async fn publish(&self, temporary: TempPath) -> Result<(), MediaError> {
-        let dest = self.dest.to_owned();
-        blocking(move || {
-            OpenOptions::new()
-                .write(true)
-                .open(&temporary)
-                .and_then(|file| file.sync_all())
-                .map_err(|error| unwritable(&error))?;
-            temporary.persist_noclobber(&dest).map_err(|error| unwritable(&error.error))?;
-            let synced = File::open(folder(&dest)).and_then(|folder| folder.sync_all());
-            if let Err(error) = synced {
-                // Not durable: then it isn't there, as promised.
-                std::fs::remove_file(&dest).map_err(|error| unwritable(&error))?;
-                return Err(unwritable(&error));
-            }
-            Ok(())
-        })
-        .await
+        output.verify(max_bytes).await.map(drop)
     }
 }
 
@@ -159,32 +111,4 @@ fn playable(streams: &Streams) -> Result<&str, MediaError> {
         return Ok(&video.codec);
     }
     Err(MediaError::Unusable(format!("browsers don't play {} video without re-encoding", video.codec)))
-}
-
-/// ffmpeg's Ok isn't proof: the file itself is.
-fn verify(path: &Path, max_bytes: u64) -> Result<(), MediaError> {
-    let size = path.metadata().map_err(|error| unreadable(&error))?.len();
-    // `-fs` ends quietly at its limit, with a file that looks whole.
-    if size >= max_bytes {
-        return Err(MediaError::Unusable(format!("the copy grew beyond {max_bytes} bytes")));
-    }
-    let movie = structure::inspect_movie(path).map_err(|error| unreadable(&error))?;
-    if !movie.is_whole() || !movie.fast_start {
-        return Err(MediaError::Unusable("the copy has no index in front".to_owned()));
-    }
-    if !movie.has_video() {
-        return Err(MediaError::Unusable("the copy has no picture".to_owned()));
-    }
-    Ok(())
-}
-
-fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-fn unwritable(error: &std::io::Error) -> MediaError {
-    MediaError::Failed(format!("the browser-playable copy can't be written: {error}"))
 }

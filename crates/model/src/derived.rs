@@ -20,6 +20,11 @@ pub enum DerivedFiles {
     Poster,
     /// A copy that browsers play, made after the original was stored as it came.
     Playable,
+    /// A low-bitrate copy for phones.
+    Small,
+    /// The bytes as the camera sent them, where the object is a remuxed copy. Without the camera's extension: who
+    /// removes an event must know every name without looking.
+    Original,
     /// Which derived objects exist and what is known of the media; written last.
     Manifest,
     /// The object's user metadata, where the store can't keep it itself (the local directory).
@@ -32,14 +37,24 @@ pub enum DerivedFiles {
 
 impl DerivedFiles {
     /// Every file that may exist beside a capture: what removal must take along.
-    pub const ALL: [Self; 6] =
-        [Self::Poster, Self::Playable, Self::Manifest, Self::Sidecar, Self::State, Self::Superseded];
+    pub const ALL: [Self; 8] = [
+        Self::Poster,
+        Self::Playable,
+        Self::Small,
+        Self::Original,
+        Self::Manifest,
+        Self::Sidecar,
+        Self::State,
+        Self::Superseded,
+    ];
 
     /// The file's name.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Poster => "poster.jpg",
             Self::Playable => "playable.mp4",
+            Self::Small => "small.mp4",
+            Self::Original => "original",
             Self::Manifest => "media.json",
             Self::Sidecar => "object.json",
             Self::State => "state.json",
@@ -51,7 +66,9 @@ impl DerivedFiles {
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Poster => "image/jpeg",
-            Self::Playable => "video/mp4",
+            Self::Playable | Self::Small => "video/mp4",
+            // Only ever saved, under the name that the camera gave it.
+            Self::Original => "application/octet-stream",
             Self::Manifest | Self::Sidecar | Self::State | Self::Superseded => "application/json",
         }
     }
@@ -81,7 +98,8 @@ impl fmt::Display for DerivedKey {
 
 /// `derived/{key}/media.json`: what was derived, written after the derived objects themselves.
 ///
-/// It completes a record that exists and never makes one.
+/// It completes a record that exists and never makes one. Fields were added since the first release; one that lacks them
+/// is read, and a program that doesn't know them passes over them: the version is still 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaManifest {
     /// The format's version; 1.
@@ -99,6 +117,12 @@ pub struct MediaManifest {
     /// Whether `playable.mp4` exists.
     #[serde(default)]
     pub playable: bool,
+    /// Whether `small.mp4` exists. `false`: it was tried, or none is needed; absent: nobody tried (yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<bool>,
+    /// Whether `original` exists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub original: bool,
     /// Why there is no poster, in words for a person, where making one failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -109,4 +133,24 @@ impl MediaManifest {
     pub const VERSION: u32 = 1;
     /// A manifest is a few hundred bytes; more is not one.
     pub const MAX_BYTES: u64 = 64 * 1024;
+
+    /// A manifest of the object with this digest, with nothing derived so far.
+    pub fn new(sha256: crate::time::Digest) -> Self {
+        Self {
+            version: Self::VERSION,
+            sha256,
+            poster: false,
+            poster_width: None,
+            poster_height: None,
+            playable: false,
+            small: None,
+            original: false,
+            problem: None,
+        }
+    }
+
+    /// Whether there is a small rendition.
+    pub fn has_small(&self) -> bool {
+        self.small == Some(true)
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     camera::CameraName,
     capture::{CaptureKind, CaptureTime},
+    derived::MediaManifest,
     metadata::ObjectMetadata,
     object_key::ObjectKey,
     time::Millis,
@@ -73,6 +74,10 @@ pub struct CatalogRecord {
     pub poster: bool,
     /// Whether a playable copy exists under `derived/` (the object itself isn't playable).
     pub playable_copy: bool,
+    /// Whether a small rendition exists under `derived/`.
+    pub small_copy: bool,
+    /// Whether the bytes as received exist under `derived/` (the object is a remuxed copy of them).
+    pub original_copy: bool,
     /// Exempt from retention.
     pub protected: bool,
     /// A person's note.
@@ -82,7 +87,29 @@ pub struct CatalogRecord {
 impl CatalogRecord {
     /// A record as the object alone gives it.
     pub fn new(object_key: ObjectKey, size: u64, metadata: ObjectMetadata) -> Self {
-        Self { object_key, size, metadata, poster: false, playable_copy: false, protected: false, note: None }
+        Self {
+            object_key,
+            size,
+            metadata,
+            poster: false,
+            playable_copy: false,
+            small_copy: false,
+            original_copy: false,
+            protected: false,
+            note: None,
+        }
+    }
+
+    /// The same with what `manifest` says was derived. That it is of this object's content is for the caller to know.
+    #[must_use]
+    pub fn completed(self, manifest: &MediaManifest) -> Self {
+        Self {
+            poster: manifest.poster,
+            playable_copy: manifest.playable,
+            small_copy: manifest.has_small(),
+            original_copy: manifest.original,
+            ..self
+        }
     }
 
     /// The event's id.

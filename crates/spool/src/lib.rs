@@ -37,6 +37,9 @@ pub use error::SpoolError;
 pub use recovery::Recovery;
 pub use writer::SpoolWriter;
 
+/// The files that are made from an entry while it is shipped, by extension.
+const WORK_EXTENSIONS: [&str; 2] = ["mp4", "small.mp4"];
+
 /// A receiver that keeps an entry back for longer has forgotten it.
 const HELD_MAX: Duration = Duration::from_mins(1);
 
@@ -150,7 +153,9 @@ impl Spool {
         // The header first: bytes without a header are garbage, a header without bytes is an entry lost.
         remove_if_there(&self.path(id, "json"))?;
         remove_if_there(&self.path(id, "data"))?;
-        remove_if_there(&self.work_path(id, "mp4"))?;
+        for work in WORK_EXTENSIONS {
+            remove_if_there(&self.work_path(id, work))?;
+        }
         self.release(entry.size);
         Ok(())
     }

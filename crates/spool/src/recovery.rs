@@ -14,7 +14,9 @@ use std::{
 
 use camtrail_model::{Digest, Millis};
 
-use crate::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, remove_if_there};
+use crate::{
+    EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, WORK_EXTENSIONS, remove_if_there,
+};
 
 /// What was found at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +34,9 @@ pub(crate) fn recover(spool: &Spool) -> Result<Recovery, SpoolError> {
     remove_unfinished_media(&spool.inner.dir)?;
     for id in ids(&spool.inner.dir)? {
         let _ = remove_if_there(&spool.path(&id, "json.tmp"));
-        let _ = remove_if_there(&spool.work_path(&id, "mp4"));
+        for work in WORK_EXTENSIONS {
+            let _ = remove_if_there(&spool.work_path(&id, work));
+        }
         let entry = match read_header(spool, &id) {
             Ok(Some(entry)) => {
                 let _ = remove_if_there(&spool.path(&id, "open"));

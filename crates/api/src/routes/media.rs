@@ -27,13 +27,13 @@ const REDIRECT_VALID: Duration = Duration::from_mins(15);
 
 /// Media of an event.
 ///
-/// The link is `media_url`, `poster_url` or `original_url` of an event; it needs no session and ends within the
+/// The link is `media_url`, `poster_url`, `small_url` or `original_url` of an event; it needs no session and ends within the
 /// hour. Answers `Range` with 206.
 #[utoipa::path(
     get, path = "/media/{id}/{file}", tag = "events",
     params(
         ("id" = String, Path, description = "An event's id."),
-        ("file" = String, Path, description = "`object`, `poster` or `playable`."),
+        ("file" = String, Path, description = "`object`, `poster`, `playable`, `small` or `original`."),
         LinkQuery
     ),
     responses(
@@ -78,7 +78,7 @@ pub(crate) async fn media(
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MEDIA_POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=900, immutable"));
     if download {
-        let value = links::attachment(record.object_key.file().as_str());
+        let value = links::attachment(links::saved_name(&record, file));
         if let Ok(value) = value.parse() {
             headers.insert(header::CONTENT_DISPOSITION, value);
         }

@@ -173,6 +173,8 @@ async fn a_manifest_completes_and_never_makes_an_event() {
         poster_width: None,
         poster_height: None,
         playable: false,
+        small: None,
+        original: false,
         problem: None,
     };
     let name = format!("derived/{}/media.json", record.object_key);

@@ -154,6 +154,8 @@ async fn every_field_reads_back() {
     full.note = Some("a note\n".to_owned());
     full.poster = true;
     full.playable_copy = true;
+    full.small_copy = true;
+    full.original_copy = true;
     full.size = 5_000_000_000;
     let mut bare = record("b", 1, CaptureKind::Record, "bare.mp4");
     bare.metadata.sha256 = None;

@@ -142,6 +142,8 @@ impl Both {
                     poster_width: None,
                     poster_height: None,
                     playable: !poster,
+                    small: Some(poster),
+                    original: !poster,
                     problem: None,
                 };
                 let outcome = self.dynamo.attach_media(&event.object_key, &manifest).await?;

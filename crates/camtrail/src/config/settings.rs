@@ -11,7 +11,7 @@ use std::{
 use camtrail_api::{CameraSettings, LiveMode};
 use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
-use camtrail_gateway::{AccountScope, CameraAccount, WatchConfig};
+use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase, units};
 use camtrail_retention::RetentionConfig;
 use camtrail_store::S3Config;
@@ -22,7 +22,7 @@ use super::{
     arrival::{self, ArrivalMode},
     bucket,
     load::Loaded,
-    shape::{Camera, Config, Ftp, FtpAccount, Retention},
+    shape::{Camera, Ftp, FtpAccount, Retention},
     watch,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) remux: bool,
     pub(crate) remux_limit: Duration,
     pub(crate) poster: bool,
+    pub(crate) small: SmallRule,
+    pub(crate) keep_original: bool,
     pub(crate) spool_max_bytes: u64,
     pub(crate) retention: RetentionConfig,
     pub(crate) http_listen: SocketAddr,
@@ -98,8 +100,9 @@ impl StoreSettings {
     }
 }
 
-/// What is configured of cameras, and their own zones.
-type Cameras = (HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>);
+/// What is configured of cameras, their own zones, and whether their clips get small renditions.
+type Cameras =
+    (HashMap<CameraName, CameraSettings>, HashMap<CameraName, TimeZone>, HashMap<CameraName, bool>);
 
 /// Says where a value comes from when it is wrong.
 pub(super) struct Checker<'a> {
@@ -144,30 +147,6 @@ impl Checker<'_> {
             (Ok(first), Ok(last)) if first <= last && (first > 0 || last == 0) => Ok(first..=last),
             _ => Err(self.wrong(key, text, "a range of ports, such as 50000-50099 (0: any free ones)")),
         }
-    }
-
-    /// What belongs to a shape that this build doesn't have is refused, not silently ignored.
-    fn only(&self, key: &str, found: &str, allowed: &[&str]) -> Result<(), ConfigError> {
-        if allowed.contains(&found) {
-            return Ok(());
-        }
-        let listed: Vec<_> =
-            allowed.iter().filter(|word| !word.is_empty()).map(|word| format!("{word:?}")).collect();
-        let expected = if listed.is_empty() { "nothing".to_owned() } else { listed.join(" or ") };
-        Err(self.wrong(
-            key,
-            found,
-            format!("{expected}: this version of Camtrail does nothing else here yet"),
-        ))
-    }
-
-    fn has_no_other_shape(&self, config: &Config) -> Result<(), ConfigError> {
-        let flags =
-            [("media.small", config.media.small), ("media.keep_original", config.media.keep_original)];
-        for (key, on) in flags {
-            self.only(key, if on { "true" } else { "false" }, &["false"])?;
-        }
-        Ok(())
     }
 
     fn retention(&self, retention: &Retention) -> Result<RetentionConfig, ConfigError> {
@@ -236,13 +215,16 @@ impl Checker<'_> {
     }
 
     fn cameras(&self, cameras: &[Camera]) -> Result<Cameras, ConfigError> {
-        let (mut settings, mut zones) = (HashMap::new(), HashMap::new());
+        let (mut settings, mut zones, mut small) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (index, camera) in cameras.iter().enumerate() {
             let key = |name: &str| format!("camera[{index}].{name}");
             let name = CameraName::parse(&camera.name)
                 .map_err(|error| self.wrong(&key("name"), &camera.name, error.to_string()))?;
             if !camera.time_zone.is_empty() {
                 zones.insert(name.clone(), self.zone(&key("time_zone"), &camera.time_zone)?);
+            }
+            if let Some(wanted) = camera.small {
+                small.insert(name.clone(), wanted);
             }
             let silent_after = match camera.silent_after.as_str() {
                 "" => None,
@@ -253,7 +235,7 @@ impl Checker<'_> {
                 return Err(self.wrong(&key("name"), &camera.name, "each camera once"));
             }
         }
-        Ok((settings, zones))
+        Ok((settings, zones, small))
     }
 
     fn tls(&self, ftp: &Ftp) -> Result<Option<TlsConfig>, ConfigError> {
@@ -315,12 +297,11 @@ impl Settings {
     /// Checks all of it.
     pub(crate) fn check(loaded: Loaded, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
         let (check, config) = (Checker { place: &loaded.place }, &loaded.config);
-        check.has_no_other_shape(config)?;
         let zone = match config.time_zone.as_str() {
             "" => TimeZone::system(),
             name => check.zone("time_zone", name)?,
         };
-        let (cameras, zones) = check.cameras(&config.camera)?;
+        let (cameras, zones, small) = check.cameras(&config.camera)?;
         let base = ObjectBase::parse(&config.s3_info.object_base)
             .map_err(|problem| check.wrong("s3_info.object_base", &config.s3_info.object_base, problem))?;
         let accounts = config.ftp.account.iter().enumerate();
@@ -351,6 +332,8 @@ impl Settings {
             remux: config.media.remux,
             remux_limit: check.duration("media.remux_limit", &config.media.remux_limit)?,
             poster: config.media.poster,
+            small: SmallRule { default: config.media.small, cameras: small },
+            keep_original: config.media.keep_original,
             spool_max_bytes: check.bytes("spool.max_bytes", &config.spool.max_bytes)?,
             retention: check.retention(&config.retention)?,
             http_listen: check.address("http.listen", &config.http.listen)?,
@@ -367,7 +350,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::shape::Config, *};
 
     fn check(text: &str) -> Result<Settings, String> {
         let config: Config = toml::from_str(text).unwrap();
@@ -396,6 +379,20 @@ mod tests {
         assert!(s3("").is_none());
         let own = "[s3_info]\nbucket_name = \"b\"\nendpoint = \"http://127.0.0.1:9000/\"\n";
         assert_eq!(s3(own).unwrap().endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    }
+
+    #[test]
+    fn a_camera_says_for_itself_whether_its_clips_get_small_renditions() {
+        let of = |settings: &Settings, name: &str| settings.small.of(&CameraName::parse(name).unwrap());
+        let none = check("").unwrap();
+        assert!(!none.small.any() && !none.keep_original && !of(&none, "gate"));
+        let all = "[media]\nsmall = true\nkeep_original = true\n[[camera]]\nname = \"gate\"\nsmall = false\n\
+                   [[camera]]\nname = \"porch\"\n";
+        let all = check(all).unwrap();
+        assert!(all.keep_original && all.small.any());
+        assert_eq!(["gate", "porch", "other"].map(|name| of(&all, name)), [false, true, true]);
+        let one = check("[[camera]]\nname = \"gate\"\nsmall = true\n").unwrap();
+        assert!(one.small.any() && of(&one, "gate") && !of(&one, "porch"));
     }
 
     #[test]

@@ -117,6 +117,9 @@ pub(crate) struct Camera {
     pub(crate) display_name: String,
     /// Unheard for so long, it is silent; empty: never.
     pub(crate) silent_after: String,
+    /// Whether its clips get small renditions; unset: as `media.small` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) small: Option<bool>,
 }
 
 /// Where objects go.

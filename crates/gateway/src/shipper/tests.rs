@@ -12,7 +12,8 @@ use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
     ports::{
-        Catalog, Clock, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, SystemClock,
+        Catalog, Clock, Listing, MediaTool, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject,
+        SystemClock,
     },
     testing::PlainMedia,
 };
@@ -20,8 +21,9 @@ use camtrail_spool::{Spool, SpoolConfig, TransferEnd, UploadStart};
 use camtrail_store::LocalStore;
 
 use super::*;
-use crate::ShipConfig;
+use crate::{ShipConfig, SmallRule};
 
+mod copies;
 mod long_outage;
 
 const WHOLE: &[u8] = b"\xFF\xD8\xFF\xE0 a whole still \xFF\xD9";
@@ -36,6 +38,8 @@ struct Flaky {
     /// Keys of captures that were put, in order.
     put: Mutex<Vec<String>>,
     refused: AtomicU32,
+    /// Takes clips, and no originals beside them.
+    no_originals: AtomicBool,
 }
 
 impl Flaky {
@@ -59,6 +63,9 @@ impl ObjectStore for Flaky {
         if let Err(error) = Self::fails(&self.failures_left) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(error);
+        }
+        if key.ends_with("/original") && self.no_originals.load(Ordering::SeqCst) {
+            return Err(StoreError::Refused("AccessDenied".to_owned()));
         }
         self.put.lock().unwrap().push(key.to_owned());
         self.store.put_file(key, source, metadata, when).await
@@ -85,7 +92,7 @@ impl ObjectStore for Flaky {
 }
 
 struct Bench {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     spool: Spool,
     store: Arc<Flaky>,
     catalog: SqliteCatalog,
@@ -99,6 +106,14 @@ impl Bench {
     }
 
     fn with(clock: Arc<dyn Clock>) -> Self {
+        Self::set_up(clock, Arc::new(PlainMedia), |_| {})
+    }
+
+    fn set_up(
+        clock: Arc<dyn Clock>,
+        media: Arc<dyn MediaTool>,
+        change: impl FnOnce(&mut ShipConfig),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let base = ObjectBase::default();
         let (spool, _) = Spool::open(&dir.path().join("spool"), SpoolConfig { max_bytes: 1 << 24 }).unwrap();
@@ -110,27 +125,35 @@ impl Bench {
             no_deletes: AtomicBool::new(false),
             put: Mutex::default(),
             refused: AtomicU32::new(0),
+            no_originals: AtomicBool::new(false),
         });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
         let arrivals =
             Arrivals::new(Arc::<Flaky>::clone(&store), Arc::new(catalog.clone()), Arc::clone(&zones));
-        let config =
-            ShipConfig { base: base.clone(), remux: true, remux_limit: Duration::from_secs(1), poster: true };
+        let mut config = ShipConfig {
+            base: base.clone(),
+            remux: true,
+            remux_limit: Duration::from_secs(1),
+            poster: true,
+            small: SmallRule::default(),
+            keep_original: false,
+        };
+        change(&mut config);
         let parts = Parts {
             spool: spool.clone(),
             store: Arc::<Flaky>::clone(&store),
             sink: Arc::new(arrivals),
             cameras: Arc::new(crate::Book(Arc::new(catalog.clone()))),
             ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
-            media: Arc::new(PlainMedia),
+            media,
             zones,
             clock,
             config: Arc::new(config),
         };
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(Shipper::new(parts).0.run(stopped));
-        Self { _dir: dir, spool, store, catalog, stop, clock: AtomicU32::new(0) }
+        Self { dir, spool, store, catalog, stop, clock: AtomicU32::new(0) }
     }
 
     async fn upload(&self, path: &str, bytes: &[u8], transfer: TransferEnd) {
@@ -153,6 +176,10 @@ impl Bench {
             assert!(Instant::now() < deadline, "the spool never became empty");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.events().await
+    }
+
+    async fn events(&self) -> Vec<CatalogRecord> {
         self.catalog.page(&EventQuery::default(), PageSize::DEFAULT, None).await.unwrap().items
     }
 }

@@ -79,12 +79,7 @@ async fn decode(
     deadline: Deadline,
     pick: Pick,
 ) -> Result<Vec<RgbImage>, MediaError> {
-    let job = Job {
-        program: ffmpeg,
-        arguments: arguments(input, pick),
-        stdout_max_bytes: MAX_STREAM_BYTES,
-        file_max_bytes: None,
-    };
+    let job = Job::new(ffmpeg, arguments(input, pick), MAX_STREAM_BYTES);
     let finished = runner.run(slot, job, deadline).await?;
     let failure = finished.check();
     let frames = blocking(move || Ok(ppm::pictures(&finished.stdout))).await?;

@@ -7,5 +7,7 @@ mod formats;
 mod hostile;
 mod processes;
 mod real_clip;
+mod small;
+mod sound_and_time;
 mod stills;
 mod support;

@@ -105,6 +105,34 @@ impl View {
         self.stream(kind)?["codec_name"].as_str()
     }
 
+    /// A field of the picture's.
+    pub(crate) fn text(&self, field: &str) -> Option<&str> {
+        self.stream("video")?[field].as_str()
+    }
+
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let video = self.stream("video").unwrap();
+        (video["width"].as_u64().unwrap(), video["height"].as_u64().unwrap())
+    }
+
+    pub(crate) fn channels(&self) -> u64 {
+        self.stream("audio").unwrap()["channels"].as_u64().unwrap()
+    }
+
+    pub(crate) fn audio_bps(&self) -> u64 {
+        self.stream("audio").unwrap()["bit_rate"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// When a stream begins, in seconds.
+    pub(crate) fn start_of(&self, kind: &str) -> f64 {
+        self.stream(kind).unwrap()["start_time"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// How long a stream is, in seconds.
+    pub(crate) fn length_of(&self, kind: &str) -> f64 {
+        self.stream(kind).unwrap()["duration"].as_str().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn tag(&self) -> Option<&str> {
         self.stream("video")?["codec_tag_string"].as_str()
     }

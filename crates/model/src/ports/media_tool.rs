@@ -44,6 +44,17 @@ pub struct Poster {
     pub height: u32,
 }
 
+/// A small rendition that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rendition {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Bytes.
+    pub size: u64,
+}
+
 /// ffmpeg, or none.
 #[async_trait]
 pub trait MediaTool: Send + Sync {
@@ -56,6 +67,16 @@ pub trait MediaTool: Send + Sync {
     /// Writes a fast-start MP4 with the same encoded video to `dest` (which must not exist), in at most
     /// `limit`. Ok: `dest` is whole and durable. Otherwise `dest` doesn't exist.
     async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError>;
+
+    /// Writes a small rendition of a clip for phones to `dest` (which must not exist): fast-start MP4, H.264 of at most
+    /// 640 pixels' width and about 300 kbit/s. Takes its time, bounded by the clip's length; one at a time. `Some`: `dest`
+    /// is whole and durable. Otherwise `dest` doesn't exist; `None`: the clip is as small itself.
+    async fn small(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Option<Rendition>, MediaError>;
 
     /// Makes a poster of a clip or still.
     async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError>;

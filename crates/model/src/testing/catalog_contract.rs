@@ -203,6 +203,8 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
         poster_width: Some(320),
         poster_height: Some(180),
         playable: false,
+        small: None,
+        original: false,
         problem: None,
     };
     assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::NoRecord);
@@ -219,6 +221,24 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
         "a redelivery doesn't undo the poster"
     );
     assert_eq!(catalog.event(&clip.id()).await?.map(|clip| clip.poster), Some(true));
+    // What comes later: tried and not needed changes nothing that is shown; each other step is one change.
+    let none_needed = MediaManifest { small: Some(false), ..manifest.clone() };
+    assert_eq!(catalog.attach_media(&clip.object_key, &none_needed).await?, Attached::Unchanged);
+    let small = MediaManifest { small: Some(true), ..manifest.clone() };
+    let both = MediaManifest { original: true, ..small.clone() };
+    for manifest in [small, both.clone(), MediaManifest { small: None, ..both.clone() }, both] {
+        let start = catalog.latest_change().await?;
+        assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Updated);
+        assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Unchanged);
+        let want = clip.clone().completed(&manifest);
+        assert_eq!(catalog.event(&clip.id()).await?, Some(want.clone()));
+        assert_eq!(all(&*catalog, &EventQuery::default(), 10).await?, [want], "all views agree");
+        assert_eq!(catalog.changes(start, 10).await?.items.len(), 1);
+    }
+    let full = record("a", 2, CaptureKind::Record, "y.mp4");
+    let full = CatalogRecord { small_copy: true, original_copy: true, poster: true, ..full };
+    catalog.record(&full).await?;
+    assert_eq!(catalog.event(&full.id()).await?, Some(full));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A [`MediaTool`] without ffmpeg: looks at the first and last bytes, can't remux, and its posters are a word.
+//! A [`MediaTool`] without ffmpeg: looks at the first and last bytes, can't remux, and its posters and small renditions are a word.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -6,13 +6,18 @@ use async_trait::async_trait;
 
 use crate::{
     Completeness, Container, MediaFacts, MediaSource,
-    ports::{MediaError, MediaTool, Poster},
+    ports::{MediaError, MediaTool, Poster, Rendition},
     sniff::{SNIFF_BYTES, sniff},
 };
 
 /// The fake.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlainMedia;
+
+impl PlainMedia {
+    /// Clips of no more bytes are small themselves.
+    pub const SMALL_ALREADY_BYTES: u64 = 64;
+}
 
 #[async_trait]
 impl MediaTool for PlainMedia {
@@ -36,6 +41,19 @@ impl MediaTool for PlainMedia {
 
     async fn remux(&self, _: &MediaSource, _: &Path, _: Duration) -> Result<(), MediaError> {
         Err(MediaError::Missing("tests have no ffmpeg".to_owned()))
+    }
+
+    async fn small(
+        &self,
+        source: &MediaSource,
+        _: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Option<Rendition>, MediaError> {
+        if source.size <= Self::SMALL_ALREADY_BYTES {
+            return Ok(None);
+        }
+        std::fs::write(dest, b"small").map_err(|error| MediaError::Failed(error.to_string()))?;
+        Ok(Some(Rendition { width: 640, height: 360, size: 5 }))
     }
 
     async fn poster(&self, _: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {

@@ -188,7 +188,7 @@ export interface paths {
         };
         /**
          * Media of an event.
-         * @description The link is `media_url`, `poster_url` or `original_url` of an event; it needs no session and ends within the
+         * @description The link is `media_url`, `poster_url`, `small_url` or `original_url` of an event; it needs no session and ends within the
          *     hour. Answers `Range` with 206.
          */
         get: operations["media"];
@@ -489,7 +489,10 @@ export interface components {
             object_key: string;
             /** @description SHA-256 of the bytes as the camera sent them, hex. */
             original_sha256?: string | null;
-            /** @description A signed link to the original for saving, where `media_url` gives a playable copy instead. */
+            /**
+             * @description A signed link to the bytes as the camera sent them, for saving, where they are kept and `media_url` gives others: a
+             *     playable copy, or what was remuxed.
+             */
             original_url?: string | null;
             /** @description Whether browsers open what `media_url` gives (an HEVC clip may still not play everywhere). */
             playable: boolean;
@@ -509,7 +512,10 @@ export interface components {
              * @description The object's size in bytes.
              */
             size: number;
-            /** @description A signed link to a small rendition. */
+            /**
+             * @description A signed link to a small rendition for phones: H.264 of at most 640 pixels' width. Null where there is none (yet):
+             *     none is configured, or the clip is as small itself.
+             */
             small_url?: string | null;
             /**
              * Format: date-time
@@ -1452,7 +1458,7 @@ export interface operations {
             path: {
                 /** @description An event's id. */
                 id: string;
-                /** @description `object`, `poster` or `playable`. */
+                /** @description `object`, `poster`, `playable`, `small` or `original`. */
                 file: string;
             };
             cookie?: never;
