@@ -111,5 +111,6 @@ fn merge(facts: MediaFacts, streams: Streams) -> MediaFacts {
         height: video.size.map(|(_, height)| height).or(facts.height),
         video_codec: Some(video.codec),
         audio_codec: streams.audio_codec,
+        starts_late: facts.starts_late,
     }
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 
 import { CLIP, STILL } from './box';
 import { dav } from './dav';
+import { headerDuration, startAt } from './fragments';
 
 const run = promisify(execFile);
 
@@ -75,10 +76,14 @@ export async function makeSamples(folder: string): Promise<Sample[]> {
     ffmpeg('-i', base, '-c', 'copy', ...options.split(' '), out);
 
   const fragments = '-movflags frag_keyframe+empty_moov+default_base_moof+skip_trailer -f mp4';
-  await copy(fragments, add('reolink-fragments', 'RLC_00_20260815100739.mp4', { sound: true }));
-  await copy(
-    `-output_ts_offset 31838 ${fragments}`,
+  const reolink = add('reolink-fragments', 'RLC_00_20260815100739.mp4', { sound: true });
+  await copy(fragments, reolink);
+  const recorded = await readFile(reolink);
+  if (headerDuration(recorded) !== 0)
+    throw new Error('the header tells a duration: no Reolink does');
+  await writeFile(
     add('fragments-at-hours', 'RLC_00_20260815100740.mp4', { sound: true }),
+    startAt(31_838, recorded),
   );
   await copy('-f mp4', add('index-last', 'clip_20260815_100741.mp4', { sound: true }));
   await copy(

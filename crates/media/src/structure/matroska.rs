@@ -127,6 +127,7 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
         height: walk.size.map(|(_, height)| height),
         video_codec: walk.video.map(str::to_owned),
         audio_codec: walk.audio.map(str::to_owned),
+        starts_late: false,
     })
 }
 
