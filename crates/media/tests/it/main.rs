@@ -9,3 +9,4 @@ mod processes;
 mod real_clip;
 mod stills;
 mod support;
+mod truncation;
