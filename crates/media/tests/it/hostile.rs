@@ -173,6 +173,21 @@ async fn decompression_bombs() {
     assert_refused_at_once(&source).await;
 }
 
+/// Marks of frames and nothing else: a search from the end must not look at each of half a million.
+#[tokio::test]
+async fn a_dahua_file_of_nothing_but_marks() {
+    for mark in [&b"DHAV"[..], b"dhav", b"DHAV\xFD\0\0\0\0\0\0\0\xFF\xFF\xFF\0"] {
+        let (_folder, source) = file("clip.dav", [b"DHAV", mark].concat().repeat(400_000));
+        let started = Instant::now();
+        let structure_only = Ffmpeg::discover(FfmpegConfig {
+            search_path: Some("/nonexistent".into()),
+            ..FfmpegConfig::default()
+        });
+        structure_only.probe(&source).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(2), "{mark:?}: {:?}", started.elapsed());
+    }
+}
+
 /// A signature and nothing behind it.
 #[tokio::test]
 async fn signatures_without_content() {
