@@ -217,8 +217,12 @@ mod tests {
         for number in 0..count {
             let ms = number * 40;
             let of_day = (10 * 60 + 7) * 60 + 39 + ms / 1000;
-            let clock =
-                26 << 26 | 8 << 22 | 15 << 17 | of_day / 3600 << 12 | of_day / 60 % 60 << 6 | of_day % 60;
+            let clock = 26 << 26
+                | 8 << 22
+                | 15 << 17
+                | (of_day / 3600) << 12
+                | ((of_day / 60) % 60) << 6
+                | (of_day % 60);
             let extensions = [0x81, 0, 2, 25, 0x82, 0, 0, 0, 0x80, 2, 0x68, 1];
             let length = HEADER_BYTES as usize + extensions.len() + PICTURE_BYTES + TRAILER_BYTES as usize;
             all.extend(FRAME);
