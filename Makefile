@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
-        bench bench-idle bench-cameras bench-function kill \
+        bench bench-idle bench-cameras bench-media bench-function kill \
         faults fsync-order rebuild catalogs fuzz clean
 
 help: ## list the commands
@@ -85,6 +85,10 @@ bench-idle: setup-test web ## a thousand cameras logged in and idle: memory, des
 bench-cameras: setup-test web ## 20 cameras on one core and 256 MB: CAMTRAIL_BENCH_MINUTES (5)
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-cameras
+
+bench-media: setup-test web ## CPU of a remux and a poster beside plain ffmpeg, and the memory of ten clips at once: CAMTRAIL_BENCH_RUNS (7)
+	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-media --bins --examples
+	@scripts/bench-media
 
 bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
 	@scripts/bench-function

@@ -29,6 +29,30 @@ def percentile(values, percent):
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
+def tree(pid):
+    """The process and its children's children."""
+    found = [pid]
+    for process in found:
+        # Any of them may end while it is looked at.
+        try:
+            for task in os.listdir(f"/proc/{process}/task"):
+                found += map(int, pathlib.Path(f"/proc/{process}/task/{task}/children").read_text().split())
+        except OSError:
+            pass
+    return found
+
+
+def proportional_mb(pid):
+    """Memory of one process; pages that several share are counted by parts."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1000
+    except OSError:
+        pass
+    return 0
+
+
 class Box:
     """`camtrail serve` on a data dir; `starter` is a command that runs it (a limit), `config` the text of a file."""
 

@@ -153,7 +153,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
             return Ok(Shipped::Noted);
         }
     };
-    let wants_remux = kind == CaptureKind::Record && facts.container.is_some_and(|c| !c.opens_in_browsers());
+    let wants_remux = kind == CaptureKind::Record && facts.container.is_some() && !facts.plays_as_it_is();
     if let Some(key) = place::shipped_before(parts, entry, complete).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
         parts.sink.object_changed(&key).await?;

@@ -127,11 +127,11 @@ impl MediaTool for Ffmpeg {
 }
 
 /// ffprobe knows codecs and sizes; durations come from our own walk where the container has a table of what is
-/// really there (ffprobe believes the header of a cut file).
+/// really there (ffprobe believes the header of a cut file, and knows whole seconds of Dahua's).
 fn merge(facts: MediaFacts, streams: Streams) -> MediaFacts {
     let walked = matches!(
         facts.container,
-        Some(Container::Mp4 | Container::Matroska | Container::Webm | Container::Avi)
+        Some(Container::Mp4 | Container::Matroska | Container::Webm | Container::Avi | Container::Dahua)
     );
     let duration_ms = match (walked, facts.duration_ms, streams.duration_ms) {
         (true, Some(ours), _) => Some(ours),
@@ -146,5 +146,6 @@ fn merge(facts: MediaFacts, streams: Streams) -> MediaFacts {
         height: video.size.map(|(_, height)| height).or(facts.height),
         video_codec: Some(video.codec),
         audio_codec: streams.audio_codec,
+        starts_late: facts.starts_late,
     }
 }

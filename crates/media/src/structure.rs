@@ -6,6 +6,7 @@
 mod avi;
 mod bmp;
 mod bytes;
+mod dahua;
 mod fourcc;
 mod gif;
 mod jpeg;
@@ -63,10 +64,11 @@ fn inspect_bytes<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaFacts>
         Container::Matroska | Container::Webm => matroska::inspect(bytes)?,
         Container::Avi => avi::inspect(bytes)?,
         Container::MpegPs => mpeg_ps::inspect(bytes)?,
+        Container::Dahua => dahua::inspect(bytes)?,
         Container::H264 => codec("h264"),
         Container::H265 => codec("hevc"),
         // No end mark that could be missing: the transfer decides.
-        Container::MpegTs | Container::Flv | Container::Asf | Container::Dahua => MediaFacts::unknown(),
+        Container::MpegTs | Container::Flv | Container::Asf => MediaFacts::unknown(),
     };
     Ok(MediaFacts { container: Some(container), ..facts })
 }

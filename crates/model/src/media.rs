@@ -123,6 +123,10 @@ pub struct MediaFacts {
     pub video_codec: Option<String>,
     /// The audio codec, likewise; `None` for silence.
     pub audio_codec: Option<String>,
+    /// Its times begin well after 0 (a camera whose clock runs on from clip to clip), in a container where players
+    /// take that for a wait.
+    #[serde(default)]
+    pub starts_late: bool,
 }
 
 impl MediaFacts {
@@ -136,6 +140,19 @@ impl MediaFacts {
             height: None,
             video_codec: None,
             audio_codec: None,
+            starts_late: false,
+        }
+    }
+
+    /// Whether browsers show it, from beginning to end, as it is (the codec inside is another question).
+    ///
+    /// Not a cut MP4, either: its index promises pictures that never came, and a player breaks off with an error.
+    pub fn plays_as_it_is(&self) -> bool {
+        let is_cut = matches!(self.completeness, Completeness::Cut(_));
+        match self.container {
+            Some(Container::Mp4) => !is_cut && !self.starts_late,
+            Some(container) => container.opens_in_browsers(),
+            None => false,
         }
     }
 }

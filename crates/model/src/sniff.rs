@@ -66,19 +66,44 @@ fn is_transport_stream(head: &[u8]) -> bool {
     head.len() > PACKET_BYTES && head.iter().step_by(PACKET_BYTES).take(5).all(|&byte| byte == 0x47)
 }
 
-/// Annex B streams begin with a start code and a parameter set or access-unit delimiter.
+/// Annex B streams begin with a start code and a parameter set or access-unit delimiter; some encoders put a note
+/// about themselves (SEI) before these.
 fn elementary_stream(head: &[u8]) -> Option<Container> {
-    let rest = head.strip_prefix(&[0, 0, 0, 1]).or_else(|| head.strip_prefix(&[0, 0, 1]))?;
-    let (&first, &second) = (rest.first()?, rest.get(1)?);
-    // H.264 (ITU-T H.264 7.3.1): forbidden bit 0, type in the low five bits: 7 SPS, 9 delimiter.
-    if first & 0x80 == 0 && matches!(first & 0x1F, 7 | 9) && first & 0x60 != 0 || first == 0x09 {
+    let first = head.strip_prefix(&[0, 0, 0, 1]).or_else(|| head.strip_prefix(&[0, 0, 1]))?;
+    if is_h264_start(first) || (is_h264_note(first) && units(head).any(is_h264_start)) {
         return Some(Container::H264);
     }
-    // H.265 (ITU-T H.265 7.3.1.2): type in bits 1..7: 32 VPS, 33 SPS, 35 delimiter; temporal id of at least 1.
-    if first & 0x80 == 0 && matches!((first >> 1) & 0x3F, 32 | 33 | 35) && second & 0x07 != 0 {
+    if is_h265_start(first) || (is_h265_note(first) && units(head).any(is_h265_start)) {
         return Some(Container::H265);
     }
     None
+}
+
+/// What follows each start code.
+fn units(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    head.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| &head[at + 3..])
+}
+
+/// H.264 (ITU-T H.264 7.3.1): forbidden bit 0, type in the low five bits: 7 SPS, 9 delimiter.
+fn is_h264_start(unit: &[u8]) -> bool {
+    let &[first, _, ..] = unit else { return false };
+    (first & 0x80 == 0 && matches!(first & 0x1F, 7 | 9) && first & 0x60 != 0) || first == 0x09
+}
+
+/// Type 6 is SEI, which nothing refers to.
+fn is_h264_note(unit: &[u8]) -> bool {
+    unit.first() == Some(&0x06)
+}
+
+/// H.265 (ITU-T H.265 7.3.1.2): type in bits 1..7: 32 VPS, 33 SPS, 35 delimiter; temporal id of at least 1.
+fn is_h265_start(unit: &[u8]) -> bool {
+    let &[first, second, ..] = unit else { return false };
+    first & 0x80 == 0 && matches!((first >> 1) & 0x3F, 32 | 33 | 35) && second & 0x07 != 0
+}
+
+/// Type 39 is SEI before its picture.
+fn is_h265_note(unit: &[u8]) -> bool {
+    unit.starts_with(&[39 << 1, 1])
 }
 
 #[cfg(test)]
@@ -93,6 +118,13 @@ mod tests {
         assert_eq!(sniff(&[0, 0, 0, 1, 0x67, 0x42]), Some(Container::H264));
         assert_eq!(sniff(&[0, 0, 0, 1, 0x40, 0x01]), Some(Container::H265));
         assert_eq!(sniff(b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm"), Some(Container::Webm));
+        for (note, start, stream) in
+            [(&[6, 5][..], &[0x67, 0x42][..], Container::H264), (&[39 << 1, 1], &[0x40, 1], Container::H265)]
+        {
+            let told = |start: &[u8]| sniff(&[&[0, 0, 0, 1], note, b"encoder", &[0, 0, 1], start].concat());
+            assert_eq!(told(start), Some(stream), "a note of the encoder's comes first");
+            assert_eq!(told(&[]), None);
+        }
         for nothing in [&b""[..], b"test", b"#EXTM3U\nfile:///etc/passwd", b"BM a text, not a picture"] {
             assert_eq!(sniff(nothing), None, "{nothing:?}");
         }

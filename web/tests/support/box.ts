@@ -7,6 +7,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { vanishingUpload } from './vanishing';
+
 const HERE = dirname(fileURLToPath(import.meta.url));
 const BINARY = process.env['CAMTRAIL_BINARY'] ?? resolve(HERE, '../../../target/debug/camtrail');
 /** Real uploads of a Foscam camera, 2016 (tests/data/README.md). */
@@ -100,6 +102,12 @@ export class Box {
       ...['--user', `camera:${password}`, '--upload-file', file],
       `ftp://${this.addresses.ftp}/${encodeURI(path)}`,
     ]);
+  }
+
+  /** A camera sends `bytes` and is gone before it is told that they arrived. */
+  async uploadCut(bytes: Uint8Array, path: string): Promise<void> {
+    const [host = '', port = ''] = this.addresses.ftp.split(':');
+    await vanishingUpload(host, Number(port), FTP_PASSWORD, bytes, path);
   }
 
   /** A maker's test file. */

@@ -69,6 +69,7 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
         height: headers.size.map(|(_, height)| height),
         video_codec: headers.video.map(str::to_owned),
         audio_codec: headers.audio.map(str::to_owned),
+        starts_late: false,
     })
 }
 

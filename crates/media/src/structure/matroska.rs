@@ -127,6 +127,7 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
         height: walk.size.map(|(_, height)| height),
         video_codec: walk.video.map(str::to_owned),
         audio_codec: walk.audio.map(str::to_owned),
+        starts_late: false,
     })
 }
 
@@ -159,8 +160,13 @@ impl Walk {
                     self.codec_private = None;
                     element.content
                 }
+                (CLUSTER, _) => {
+                    // In order: a jump over the one before would be taken for the length of a picture.
+                    self.last_cluster(bytes)?;
+                    element.content
+                }
                 // Looked into: their parts are met as if they stood here.
-                (INFO | TRACKS | VIDEO | CLUSTER | BLOCK_GROUP, _) => element.content,
+                (INFO | TRACKS | VIDEO | BLOCK_GROUP, _) => element.content,
                 (_, Some(element_end)) if element_end <= end => {
                     self.leaf(bytes, &element)?;
                     element_end
@@ -176,7 +182,12 @@ impl Walk {
                 }
             };
         }
-        if let Some(cluster) = self.last_cluster
+        self.last_cluster(bytes)
+    }
+
+    /// Walks the blocks of the cluster that was passed over last.
+    fn last_cluster<R: Read + Seek>(&mut self, bytes: &mut Bytes<R>) -> io::Result<()> {
+        if let Some(cluster) = self.last_cluster.take()
             && let Some(Element { content, end: Some(end), .. }) = element_at(bytes, cluster)?
         {
             self.blocks(bytes, content, end)?;

@@ -82,6 +82,7 @@ impl Movie {
             video_codec: name(video),
             audio_codec: name(audio),
             completeness: self.completeness,
+            starts_late: video.is_some_and(Track::starts_late),
         }
     }
 }
@@ -274,6 +275,14 @@ fn fragmented_duration(tracks: &[Track]) -> Option<u64> {
 }
 
 impl Track {
+    /// Whether the first fragment's time is that of a clock which ran before: a player would show hours.
+    fn starts_late(&self) -> bool {
+        /// Later than any reordering of pictures or wait for sound.
+        const LATE_MS: u64 = 2_000;
+        let Some((start, _)) = self.fragment_span else { return false };
+        self.duration_in_index() == 0 && self.ms(start).is_some_and(|start_ms| start_ms > LATE_MS)
+    }
+
     /// What samples in the index itself last, where the first fragment continues after them.
     fn duration_in_index(&self) -> u64 {
         match self.fragment_span {

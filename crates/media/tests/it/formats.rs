@@ -7,7 +7,7 @@ use camtrail_model::{
 };
 
 use crate::support::{
-    LIMIT, View, assert_fast_start, assert_shows_something, decoding_complaints, file, generate, tool,
+    LIMIT, View, assert_fast_start, assert_shows_something, decoding_complaints, file, generate, source, tool,
 };
 
 const PICTURES: &str = "-f lavfi -i testsrc2=s=640x360:r=25:d=4";
@@ -208,6 +208,34 @@ async fn a_fragment_cut_in_two_is_cut() {
     let content = std::fs::read(&whole.path).unwrap();
     let (_folder, cut) = file("cut.mp4", &content[..content.len() * 3 / 5]);
     assert!(matches!(tool.probe(&cut).await.unwrap().completeness, Completeness::Cut(_)));
+}
+
+/// A camera whose clock runs on from clip to clip: as it is, a player would show hours.
+#[tokio::test]
+async fn fragments_whose_clock_ran_on_are_shown_from_0() {
+    const HOURS: u64 = 31_838;
+    let encode =
+        format!("{PICTURES} {H264} -an -video_track_timescale 12800 -movflags frag_keyframe+empty_moov");
+    let (_folder, fresh) = generate("clip.mp4", &format!("{encode}+default_base_moof+skip_trailer"));
+    let tool = tool();
+    assert!(tool.probe(&fresh).await.unwrap().plays_as_it_is());
+    let mut content = std::fs::read(&fresh.path).unwrap();
+    // ffmpeg writes 64-bit times behind the box's version and flags.
+    let times: Vec<usize> =
+        content.windows(4).enumerate().filter(|(_, kind)| kind == b"tfdt").map(|(at, _)| at + 8).collect();
+    for at in times {
+        let time = u64::from_be_bytes(content[at..at + 8].try_into().unwrap()) + HOURS * 12_800;
+        content[at..at + 8].copy_from_slice(&time.to_be_bytes());
+    }
+    let (folder, late) = file("late.mp4", content);
+    let facts = tool.probe(&late).await.unwrap();
+    assert!(facts.starts_late && !facts.plays_as_it_is(), "{facts:?}");
+    assert!(facts.duration_ms.unwrap().abs_diff(4000) < 100, "{facts:?}");
+    let dest = folder.path().join("copy.mp4");
+    tool.remux(&late, &dest, LIMIT).await.unwrap();
+    assert_fast_start(&dest);
+    assert!(View::of(&dest).duration_ms().abs_diff(4000) < 100);
+    assert!(tool.probe(&source(&dest)).await.unwrap().plays_as_it_is());
 }
 
 /// A night scene that begins black: the poster shows what comes later, also where no later key frame helps.

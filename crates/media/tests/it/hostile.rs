@@ -72,6 +72,69 @@ async fn playlists_and_scripts_are_never_followed() {
     }
 }
 
+/// A playlist's address is never asked, whatever the playlist is called: nobody knocks at our own listener.
+#[tokio::test]
+async fn a_playlists_address_is_never_connected_to() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let tool = tool();
+    for head in ["#EXTM3U", "\u{feff}#EXTM3U", "\n#EXTM3U\n#EXT-X-VERSION:3"] {
+        for name in ["clip.mp4", "clip.m3u8", "clip.ts", "still.jpg"] {
+            let (folder, source) = file(
+                name,
+                format!(
+                    "{head}\n#EXT-X-TARGETDURATION:30\n#EXT-X-KEY:METHOD=AES-128,URI=\"http://{address}/key\"\n\
+                     #EXTINF:30,\nhttp://{address}/clip.ts\n#EXT-X-ENDLIST\n"
+                ),
+            );
+            assert_eq!(tool.probe(&source).await.unwrap(), MediaFacts::unknown());
+            assert!(tool.poster(&source, &MediaFacts::unknown()).await.is_err());
+            assert!(tool.remux(&source, &folder.path().join("copy.mp4"), LIMIT).await.is_err());
+        }
+    }
+    // A clip's signature with a playlist behind it: the demuxer that fits the signature reads it, and no other.
+    let mut disguised = b"\0\0\0\x18ftypisom\0\0\0\0isommp42".to_vec();
+    disguised.extend(format!("#EXTM3U\n#EXTINF:30,\nhttp://{address}/clip.ts\n#EXT-X-ENDLIST\n").bytes());
+    let (folder, source) = file("clip.mp4", disguised);
+    tool.probe(&source).await.unwrap();
+    assert!(tool.poster(&source, &MediaFacts::unknown()).await.is_err());
+    assert!(tool.remux(&source, &folder.path().join("copy.mp4"), LIMIT).await.is_err());
+    let knocked = listener.accept();
+    assert!(knocked.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+}
+
+/// Four hours in one file, in every shape: known, shown and copied within what a clip of seconds may take.
+#[tokio::test]
+async fn a_file_of_four_hours() {
+    const FOUR_HOURS_MS: u64 = 4 * 3_600_000;
+    const KNOWN_WITHIN: Duration = Duration::from_secs(8);
+    const COPIED_WITHIN: Duration = Duration::from_secs(30);
+    let minute =
+        "-f lavfi -i testsrc2=s=160x120:r=5:d=60 -c:v libx264 -preset ultrafast -g 10 -pix_fmt yuv420p";
+    let (_folder, minute) = generate("minute.ts", minute);
+    let hours = format!("-stream_loop 239 -i {} -c copy", minute.path.display());
+    let tool = tool();
+    for (name, options) in [
+        ("fragmented.mp4", "-movflags frag_keyframe+empty_moov+default_base_moof"),
+        ("clip.mkv", ""),
+        ("clip.mpg", "-f vob"),
+        ("clip.ts", "-f mpegts"),
+    ] {
+        let (folder, clip) = generate(name, &format!("{hours} {options}"));
+        let started = Instant::now();
+        let facts = tool.probe(&clip).await.unwrap();
+        assert!(facts.duration_ms.unwrap().abs_diff(FOUR_HOURS_MS) < 1000, "{name}: {facts:?}");
+        tool.poster(&clip, &facts).await.unwrap();
+        assert!(started.elapsed() < KNOWN_WITHIN, "{name}: {:?}", started.elapsed());
+        let dest = folder.path().join("copy.mp4");
+        tool.remux(&clip, &dest, COPIED_WITHIN).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let facts =
+            tool.probe(&MediaSource { size: dest.metadata().unwrap().len(), path: dest }).await.unwrap();
+        assert!(facts.duration_ms.unwrap().abs_diff(FOUR_HOURS_MS) < 1000, "{name}, copied: {facts:?}");
+    }
+}
+
 /// NEVER-27: names that a shell, an option parser or ffmpeg's own syntax would take for something else.
 #[tokio::test]
 async fn hostile_names() {
@@ -108,6 +171,21 @@ async fn decompression_bombs() {
         b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR\0\0\xFF\xFF\0\0\xFF\xFF\x08\x02\0\0\0\0\0\0\0\0\0\0\0IDAT\0\0\0\0";
     let (_folder, source) = file("bomb.png", png);
     assert_refused_at_once(&source).await;
+}
+
+/// Marks of frames and nothing else: a search from the end must not look at each of half a million.
+#[tokio::test]
+async fn a_dahua_file_of_nothing_but_marks() {
+    for mark in [&b"DHAV"[..], b"dhav", b"DHAV\xFD\0\0\0\0\0\0\0\xFF\xFF\xFF\0"] {
+        let (_folder, source) = file("clip.dav", [b"DHAV", mark].concat().repeat(400_000));
+        let started = Instant::now();
+        let structure_only = Ffmpeg::discover(FfmpegConfig {
+            search_path: Some("/nonexistent".into()),
+            ..FfmpegConfig::default()
+        });
+        structure_only.probe(&source).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(2), "{mark:?}: {:?}", started.elapsed());
+    }
 }
 
 /// A signature and nothing behind it.

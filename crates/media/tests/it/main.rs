@@ -11,3 +11,4 @@ mod small;
 mod sound_and_time;
 mod stills;
 mod support;
+mod truncation;
