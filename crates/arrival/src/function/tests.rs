@@ -166,17 +166,7 @@ async fn a_queue_is_told_which_messages_failed() {
 async fn a_manifest_completes_and_never_makes_an_event() {
     let bench = Bench::new();
     let record = clip("a.mp4");
-    let manifest = MediaManifest {
-        version: MediaManifest::VERSION,
-        sha256: record.metadata.sha256.unwrap(),
-        poster: true,
-        poster_width: None,
-        poster_height: None,
-        playable: false,
-        small: None,
-        original: false,
-        problem: None,
-    };
+    let manifest = MediaManifest { poster: true, ..MediaManifest::new(record.metadata.sha256.unwrap()) };
     let name = format!("derived/{}/media.json", record.object_key);
     let event = told(&[("ObjectCreated:Put", &name)]);
     assert_eq!(bench.outcomes(&event).await, [Outcome::Absent]);

@@ -343,17 +343,7 @@ async fn what_comes_later_is_kept_too() {
         bench.put_json(&clip.object_key, DerivedFiles::State, &state(true, "the fox")).await;
         bench.arrivals.state_changed(&clip.object_key).await.unwrap();
         bench.store.told();
-        let manifest = MediaManifest {
-            version: MediaManifest::VERSION,
-            sha256: clip.metadata.sha256.unwrap(),
-            poster: true,
-            poster_width: None,
-            poster_height: None,
-            playable: false,
-            small: None,
-            original: false,
-            problem: None,
-        };
+        let manifest = MediaManifest { poster: true, ..MediaManifest::new(clip.metadata.sha256.unwrap()) };
         bench.put_json(&clip.object_key, DerivedFiles::Manifest, &manifest).await;
         bench.arrivals.media_changed(&clip.object_key).await.unwrap();
         let told = bench.store.told();
