@@ -1,6 +1,6 @@
 //! The shapes that clients see. Unknown values are `null`, never an error.
 
-use camtrail_model::{CatalogRecord, Container, Millis, ports::CameraSummary};
+use camtrail_model::{CatalogRecord, Container, Millis, PREVIEW_COLUMNS, ports::CameraSummary};
 use jiff::tz::Offset;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -51,6 +51,11 @@ pub(crate) struct Event {
     /// The video codec.
     #[schema(example = "h264")]
     video_codec: Option<String>,
+    /// Pictures a second; the mean where it varies.
+    #[schema(example = 25.0)]
+    frame_rate: Option<f64>,
+    /// How many key frames it has.
+    key_frames: Option<u32>,
     /// Whether all of it arrived.
     complete: bool,
     /// Whether browsers open what `media_url` gives (an HEVC clip may still not play everywhere).
@@ -67,8 +72,15 @@ pub(crate) struct Event {
     /// A signed link to a small rendition for phones: H.264 of at most 640 pixels' width. Null where there is none (yet):
     /// none is configured, or the clip is as small itself.
     small_url: Option<String>,
+    /// A signed link to an H.264 copy, for browsers that can't play `video_codec`. Null until somebody asks for one.
+    h264_url: Option<String>,
     /// A signed link to a poster.
     poster_url: Option<String>,
+    /// What to show until the poster is there: a ThumbHash, base 64.
+    #[schema(example = "1QcSHQRnh493V4dIh4eXh1h4kJUI")]
+    blur: Option<String>,
+    /// Pictures of the whole clip in one file. Null until somebody asks for them.
+    preview: Option<Preview>,
     /// When these links end; load the event again for fresh ones.
     #[schema(format = DateTime)]
     media_expires_at: String,
@@ -88,6 +100,34 @@ pub(crate) struct Event {
     protected: bool,
     /// A person's note.
     note: Option<String>,
+}
+
+/// Pictures of a clip at equal distances, in one JPEG: row by row, from left to right, all of one size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Preview {
+    /// A signed link to the file.
+    url: String,
+    /// How many pictures it shows.
+    #[schema(example = 16)]
+    frames: u32,
+    /// How many stand in a row.
+    #[schema(example = 4)]
+    columns: u32,
+    /// How many rows there are.
+    #[schema(example = 4)]
+    rows: u32,
+}
+
+impl Preview {
+    fn new(url: Option<String>, frames: Option<u32>) -> Option<Self> {
+        let (url, frames) = url.zip(frames)?;
+        Some(Self {
+            url,
+            frames,
+            columns: frames.min(PREVIEW_COLUMNS),
+            rows: frames.div_ceil(PREVIEW_COLUMNS),
+        })
+    }
 }
 
 /// Clip or still.
@@ -177,6 +217,8 @@ impl Event {
             width: metadata.width,
             height: metadata.height,
             video_codec: metadata.video_codec.clone(),
+            frame_rate: metadata.frame_rate(),
+            key_frames: metadata.key_frames,
             complete: metadata.complete,
             playable: record.playable_copy || (opens(&metadata.content_type) && is_understood(record)),
             object_key: key.to_string(),
@@ -184,7 +226,10 @@ impl Event {
             download_url: links.download,
             original_url: links.original,
             small_url: links.small,
+            h264_url: links.h264,
             poster_url: links.poster,
+            blur: record.blur.clone(),
+            preview: Preview::new(links.preview, record.preview_frames),
             media_expires_at: utc(links.expires),
             received_at: utc(metadata.received_at),
             stored_at: utc(metadata.stored_at),

@@ -25,6 +25,10 @@ pub(crate) enum MediaFile {
     Playable,
     /// A low-bitrate copy for phones.
     Small,
+    /// An H.264 copy, where the clip has another codec.
+    H264,
+    /// Pictures of the whole clip.
+    Preview,
     /// The bytes as received, where the object is a remuxed copy.
     Original,
 }
@@ -36,16 +40,20 @@ impl MediaFile {
             Self::Poster => "poster",
             Self::Playable => "playable",
             Self::Small => "small",
+            Self::H264 => "h264",
+            Self::Preview => "preview",
             Self::Original => "original",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        const ALL: [MediaFile; 5] = [
+        const ALL: [MediaFile; 7] = [
             MediaFile::Object,
             MediaFile::Poster,
             MediaFile::Playable,
             MediaFile::Small,
+            MediaFile::H264,
+            MediaFile::Preview,
             MediaFile::Original,
         ];
         ALL.into_iter().find(|file| file.as_str() == text)
@@ -63,6 +71,8 @@ pub(crate) struct Links {
     pub(crate) download: String,
     pub(crate) original: Option<String>,
     pub(crate) small: Option<String>,
+    pub(crate) h264: Option<String>,
+    pub(crate) preview: Option<String>,
     pub(crate) poster: Option<String>,
     pub(crate) expires: Millis,
 }
@@ -79,8 +89,10 @@ impl Links {
                 Some(file) => Some(maker.link(file, true).await),
                 None => None,
             },
-            small: if record.small_copy { Some(maker.link(MediaFile::Small, false).await) } else { None },
-            poster: if record.poster { Some(maker.link(MediaFile::Poster, false).await) } else { None },
+            small: maker.link_if(record.small_copy, MediaFile::Small).await,
+            h264: maker.link_if(record.h264_copy, MediaFile::H264).await,
+            preview: maker.link_if(record.preview_frames.is_some(), MediaFile::Preview).await,
+            poster: maker.link_if(record.poster, MediaFile::Poster).await,
             expires: maker.expires,
         }
     }
@@ -108,6 +120,10 @@ impl Maker<'_> {
             Some(link) => link,
             None => self.ours(file, download),
         }
+    }
+
+    async fn link_if(&self, there: bool, file: MediaFile) -> Option<String> {
+        if there { Some(self.link(file, false).await) } else { None }
     }
 
     /// `None` where the store has none, or can't sign just now: then ours leads there later.
@@ -164,6 +180,8 @@ pub(crate) fn place(record: &CatalogRecord, file: MediaFile) -> (String, String)
         MediaFile::Poster => derived(DerivedFiles::Poster),
         MediaFile::Playable => derived(DerivedFiles::Playable),
         MediaFile::Small => derived(DerivedFiles::Small),
+        MediaFile::H264 => derived(DerivedFiles::H264),
+        MediaFile::Preview => derived(DerivedFiles::Preview),
         MediaFile::Original => derived(DerivedFiles::Original),
     }
 }

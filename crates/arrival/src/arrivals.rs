@@ -343,6 +343,8 @@ impl Arrivals {
             width: None,
             height: None,
             video_codec: None,
+            frame_rate_milli: None,
+            key_frames: None,
         }
     }
 

@@ -129,6 +129,8 @@ fn complete(second: i64, key: ObjectKey, item: &Item) -> CatalogRecord {
         width: None,
         height: None,
         video_codec: None,
+        frame_rate_milli: None,
+        key_frames: None,
     };
     CatalogRecord::new(key, size, metadata)
 }

@@ -324,6 +324,9 @@ fn media(table: String, row: Item, record: &CatalogRecord) -> Result<TransactWri
         ("object_key_small", ":small", row::small_file(record).map(derived)),
         ("small_copy", ":small_copy", record.small_copy.then_some(AttributeValue::Bool(true))),
         ("original_copy", ":original_copy", record.original_copy.then_some(AttributeValue::Bool(true))),
+        ("h264_copy", ":h264_copy", record.h264_copy.then_some(AttributeValue::Bool(true))),
+        ("preview_frames", ":preview_frames", record.preview_frames.map(number)),
+        ("blur", ":blur", record.blur.as_ref().map(text)),
     ] {
         if let Some(there) = there {
             set = format!("{set}, {name} = {value}");

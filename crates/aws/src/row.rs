@@ -95,10 +95,15 @@ fn shared(record: &CatalogRecord, retention_days: u32) -> Item {
         ("width", metadata.width.map(number)),
         ("height", metadata.height.map(number)),
         ("video_codec", metadata.video_codec.as_ref().map(text)),
+        ("frame_rate_milli", metadata.frame_rate_milli.map(number)),
+        ("key_frames", metadata.key_frames.map(number)),
         ("note", record.note.as_ref().map(text)),
         ("thumbnail_key", derived(DerivedFiles::Poster, record.poster)),
         ("small_copy", record.small_copy.then(|| flag(true))),
         ("original_copy", record.original_copy.then(|| flag(true))),
+        ("h264_copy", record.h264_copy.then(|| flag(true))),
+        ("preview_frames", record.preview_frames.map(number)),
+        ("blur", record.blur.as_ref().map(text)),
         ("object_key_small", small_file(record).map(|file| text(DerivedKey::new(key, file).as_str()))),
         (EXPIRES_AT, expires_at(record, retention_days)),
     ] {
@@ -150,6 +155,8 @@ pub(crate) fn record(base: &ObjectBase, item: &Item) -> Result<CatalogRecord, Ca
         width: get_number_opt(item, "width")?,
         height: get_number_opt(item, "height")?,
         video_codec: get_text_opt(item, "video_codec")?.map(str::to_owned),
+        frame_rate_milli: get_number_opt(item, "frame_rate_milli")?,
+        key_frames: get_number_opt(item, "key_frames")?,
     };
     Ok(CatalogRecord {
         size: get_number(item, name_and_size(object_key.kind()).1)?,
@@ -160,6 +167,9 @@ pub(crate) fn record(base: &ObjectBase, item: &Item) -> Result<CatalogRecord, Ca
         // Only there where it is so, which saves bytes and reads rows of earlier versions.
         small_copy: item.contains_key("small_copy") && get_bool(item, "small_copy")?,
         original_copy: item.contains_key("original_copy") && get_bool(item, "original_copy")?,
+        h264_copy: item.contains_key("h264_copy") && get_bool(item, "h264_copy")?,
+        preview_frames: get_number_opt(item, "preview_frames")?,
+        blur: get_text_opt(item, "blur")?.map(str::to_owned),
         protected: get_bool(item, "protected")?,
         note: get_text_opt(item, "note")?.map(str::to_owned),
     })

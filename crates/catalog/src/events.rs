@@ -101,10 +101,12 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
             "INSERT INTO events (event_ts, fraction, kind, camera, object_key, capture_date, size, offset_s, \
              time_source, clock_error_ms, received_at, stored_at, sha256, original_sha256, original_size, \
              original_name, complete, content_type, duration_ms, width, height, video_codec, poster, playable_copy, \
-             small_copy, original_copy, protected, note) VALUES (:event_ts, :fraction, :kind, :camera, :object_key, :capture_date, :size, \
+             small_copy, original_copy, protected, note, frame_rate_milli, key_frames, h264_copy, preview_frames, blur) \
+             VALUES (:event_ts, :fraction, :kind, :camera, :object_key, :capture_date, :size, \
              :offset_s, :time_source, :clock_error_ms, :received_at, :stored_at, :sha256, :original_sha256, \
              :original_size, :original_name, :complete, :content_type, :duration_ms, :width, :height, :video_codec, \
-             :poster, :playable_copy, :small_copy, :original_copy, :protected, :note)",
+             :poster, :playable_copy, :small_copy, :original_copy, :protected, :note, :frame_rate_milli, :key_frames, :h264_copy, \
+             :preview_frames, :blur)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -136,6 +138,11 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
                 ":original_copy": record.original_copy,
                 ":protected": record.protected,
                 ":note": record.note,
+                ":frame_rate_milli": metadata.frame_rate_milli,
+                ":key_frames": metadata.key_frames,
+                ":h264_copy": record.h264_copy,
+                ":preview_frames": record.preview_frames,
+                ":blur": record.blur,
             })
         });
     match inserted {
@@ -183,9 +190,10 @@ pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaMan
     }
     let changed = db
         .prepare_cached(
-            "UPDATE events SET poster = ?2, playable_copy = ?3, small_copy = ?4, original_copy = ?5 \
-             WHERE row_id = ?1 \
-             AND (poster, playable_copy, small_copy, original_copy) <> (?2, ?3, ?4, ?5)",
+            "UPDATE events SET poster = ?2, playable_copy = ?3, small_copy = ?4, original_copy = ?5, h264_copy = ?6, \
+             preview_frames = ?7, blur = ?8 WHERE row_id = ?1 \
+             AND ((poster, playable_copy, small_copy, original_copy, h264_copy) <> (?2, ?3, ?4, ?5, ?6) \
+             OR preview_frames IS NOT ?7 OR blur IS NOT ?8)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -193,7 +201,10 @@ pub(crate) fn attach_media(db: &Connection, key: &ObjectKey, manifest: &MediaMan
                 manifest.poster,
                 manifest.playable,
                 manifest.has_small(),
-                manifest.original
+                manifest.original,
+                manifest.has_h264(),
+                manifest.preview_frames(),
+                manifest.blur
             ])
         })
         .map_err(from_sqlite)?;

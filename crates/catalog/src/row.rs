@@ -9,7 +9,8 @@ use rusqlite::Row;
 /// The columns that [`record`] reads, in its order.
 pub(crate) const COLUMNS: &str = "object_key, size, event_ts, offset_s, time_source, clock_error_ms, received_at, \
      stored_at, sha256, original_sha256, original_size, original_name, complete, content_type, duration_ms, width, \
-     height, video_codec, poster, playable_copy, small_copy, original_copy, protected, note";
+     height, video_codec, poster, playable_copy, small_copy, original_copy, protected, note, frame_rate_milli, \
+     key_frames, h264_copy, preview_frames, blur";
 
 /// A stored kind.
 pub(crate) fn kind(number: i64) -> Option<CaptureKind> {
@@ -49,6 +50,8 @@ pub(crate) fn record(
         width: row.get(15)?,
         height: row.get(16)?,
         video_codec: row.get(17)?,
+        frame_rate_milli: row.get(24)?,
+        key_frames: row.get(25)?,
     };
     Ok(Ok(CatalogRecord {
         object_key,
@@ -60,6 +63,9 @@ pub(crate) fn record(
         original_copy: row.get(21)?,
         protected: row.get(22)?,
         note: row.get(23)?,
+        h264_copy: row.get(26)?,
+        preview_frames: row.get(27)?,
+        blur: row.get(28)?,
     }))
 }
 

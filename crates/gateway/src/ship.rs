@@ -205,6 +205,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         width: object.facts.width,
         height: object.facts.height,
         video_codec: object.facts.video_codec.clone(),
+        frame_rate_milli: object.facts.frame_rate_milli,
+        key_frames: object.facts.key_frames,
     };
     let wanted =
         ObjectKey::new(&parts.config.base, &entry.start.camera, &time, kind, object.file_name(&file, entry));

@@ -146,6 +146,8 @@ fn merge(facts: MediaFacts, streams: Streams) -> MediaFacts {
         height: video.size.map(|(_, height)| height).or(facts.height),
         video_codec: Some(video.codec),
         audio_codec: streams.audio_codec,
+        frame_rate_milli: facts.frame_rate_milli,
+        key_frames: facts.key_frames,
         starts_late: facts.starts_late,
     }
 }

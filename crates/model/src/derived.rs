@@ -13,6 +13,9 @@ use crate::object_key::ObjectKey;
 /// The folder, beside every object base, in which derived objects live.
 pub const DERIVED_PREFIX: &str = "derived/";
 
+/// How many pictures a row of `preview.jpg` holds; rows follow until all are shown.
+pub const PREVIEW_COLUMNS: u32 = 4;
+
 /// What can be derived from a capture, by file name under `derived/{key}/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DerivedFiles {
@@ -22,6 +25,10 @@ pub enum DerivedFiles {
     Playable,
     /// A low-bitrate copy for phones.
     Small,
+    /// An H.264 copy for browsers that can't play the clip's own codec, made when somebody asks for it.
+    H264,
+    /// Pictures of the whole clip in one file, for hover and scrubbing, made when somebody asks for it.
+    Preview,
     /// The bytes as the camera sent them, where the object is a remuxed copy. Without the camera's extension: who
     /// removes an event must know every name without looking.
     Original,
@@ -37,10 +44,12 @@ pub enum DerivedFiles {
 
 impl DerivedFiles {
     /// Every file that may exist beside a capture: what removal must take along.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Poster,
         Self::Playable,
         Self::Small,
+        Self::H264,
+        Self::Preview,
         Self::Original,
         Self::Manifest,
         Self::Sidecar,
@@ -54,6 +63,8 @@ impl DerivedFiles {
             Self::Poster => "poster.jpg",
             Self::Playable => "playable.mp4",
             Self::Small => "small.mp4",
+            Self::H264 => "h264.mp4",
+            Self::Preview => "preview.jpg",
             Self::Original => "original",
             Self::Manifest => "media.json",
             Self::Sidecar => "object.json",
@@ -65,8 +76,8 @@ impl DerivedFiles {
     /// The media type that it is served with.
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Poster => "image/jpeg",
-            Self::Playable | Self::Small => "video/mp4",
+            Self::Poster | Self::Preview => "image/jpeg",
+            Self::Playable | Self::Small | Self::H264 => "video/mp4",
             // Only ever saved, under the name that the camera gave it.
             Self::Original => "application/octet-stream",
             Self::Manifest | Self::Sidecar | Self::State | Self::Superseded => "application/json",
@@ -120,6 +131,15 @@ pub struct MediaManifest {
     /// Whether `small.mp4` exists. `false`: it was tried, or none is needed; absent: nobody tried (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub small: Option<bool>,
+    /// Whether `h264.mp4` exists. `false`: none is needed, or none can be made; absent: nobody asked (yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub h264: Option<bool>,
+    /// How many pictures `preview.jpg` shows. 0: none can be made; absent: nobody asked (yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<u32>,
+    /// What a list shows until the poster is there: a ThumbHash, base 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blur: Option<String>,
     /// Whether `original` exists.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub original: bool,
@@ -144,6 +164,9 @@ impl MediaManifest {
             poster_height: None,
             playable: false,
             small: None,
+            h264: None,
+            preview: None,
+            blur: None,
             original: false,
             problem: None,
         }
@@ -152,5 +175,15 @@ impl MediaManifest {
     /// Whether there is a small rendition.
     pub fn has_small(&self) -> bool {
         self.small == Some(true)
+    }
+
+    /// Whether there is an H.264 copy.
+    pub fn has_h264(&self) -> bool {
+        self.h264 == Some(true)
+    }
+
+    /// How many pictures the preview shows, where there is one.
+    pub fn preview_frames(&self) -> Option<u32> {
+        self.preview.filter(|&frames| frames > 0)
     }
 }

@@ -76,6 +76,12 @@ pub struct CatalogRecord {
     pub playable_copy: bool,
     /// Whether a small rendition exists under `derived/`.
     pub small_copy: bool,
+    /// Whether an H.264 copy exists under `derived/` (the clip's own codec is another).
+    pub h264_copy: bool,
+    /// How many pictures the preview under `derived/` shows; `None`: there is none (yet).
+    pub preview_frames: Option<u32>,
+    /// What lists show until the poster is there: a ThumbHash, base 64.
+    pub blur: Option<String>,
     /// Whether the bytes as received exist under `derived/` (the object is a remuxed copy of them).
     pub original_copy: bool,
     /// Exempt from retention.
@@ -94,6 +100,9 @@ impl CatalogRecord {
             poster: false,
             playable_copy: false,
             small_copy: false,
+            h264_copy: false,
+            preview_frames: None,
+            blur: None,
             original_copy: false,
             protected: false,
             note: None,
@@ -107,6 +116,9 @@ impl CatalogRecord {
             poster: manifest.poster,
             playable_copy: manifest.playable,
             small_copy: manifest.has_small(),
+            h264_copy: manifest.has_h264(),
+            preview_frames: manifest.preview_frames(),
+            blur: manifest.blur.clone(),
             original_copy: manifest.original,
             ..self
         }

@@ -28,7 +28,7 @@ pub mod zones;
 
 pub use camera::{CameraName, CameraNameError};
 pub use capture::{CaptureKind, CaptureTime, TimeSource};
-pub use derived::{DERIVED_PREFIX, DerivedFiles, DerivedKey, MediaManifest};
+pub use derived::{DERIVED_PREFIX, DerivedFiles, DerivedKey, MediaManifest, PREVIEW_COLUMNS};
 pub use event::{CatalogRecord, EventId};
 pub use live::{Change, ChangeKind, ChangeSeq, Changes, Subject};
 pub use media::{Completeness, Container, MediaFacts, MediaSource};

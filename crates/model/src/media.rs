@@ -121,6 +121,12 @@ pub struct MediaFacts {
     pub height: Option<u32>,
     /// The video codec, in ffmpeg's word: `h264`, `hevc`, `mjpeg`, …
     pub video_codec: Option<String>,
+    /// Frame rate in thousandths of a picture a second; the mean where it varies. `None` for stills.
+    #[serde(default)]
+    pub frame_rate_milli: Option<u32>,
+    /// How many key frames it has. `None` for stills.
+    #[serde(default)]
+    pub key_frames: Option<u32>,
     /// The audio codec, likewise; `None` for silence.
     pub audio_codec: Option<String>,
     /// Its times begin well after 0 (a camera whose clock runs on from clip to clip), in a container where players
@@ -139,6 +145,8 @@ impl MediaFacts {
             width: None,
             height: None,
             video_codec: None,
+            frame_rate_milli: None,
+            key_frames: None,
             audio_codec: None,
             starts_late: false,
         }

@@ -42,6 +42,10 @@ pub struct ObjectMetadata {
     pub height: Option<u32>,
     /// Video codec in ffmpeg's word.
     pub video_codec: Option<String>,
+    /// Frame rate in thousandths of a picture a second (29,970 is NTSC's); the mean where it varies.
+    pub frame_rate_milli: Option<u32>,
+    /// How many key frames it has: where a player can start.
+    pub key_frames: Option<u32>,
 }
 
 /// Metadata that can't be read back.
@@ -65,6 +69,11 @@ impl ObjectMetadata {
     /// Whether a name is one of those that every object of ours carries.
     pub fn is_ours(name: &str) -> bool {
         ALWAYS.contains(&name)
+    }
+
+    /// Pictures a second.
+    pub fn frame_rate(&self) -> Option<f64> {
+        self.frame_rate_milli.map(|milli| f64::from(milli) / 1_000.0)
     }
 
     /// The map that the store keeps. Absent values have no entry.
@@ -95,6 +104,8 @@ impl ObjectMetadata {
             ("duration_ms", self.duration_ms),
             ("width", self.width.map(u64::from)),
             ("height", self.height.map(u64::from)),
+            ("frame_rate_milli", self.frame_rate_milli.map(u64::from)),
+            ("key_frames", self.key_frames.map(u64::from)),
         ];
         for (key, value) in numbers {
             if let Some(value) = value {
@@ -139,6 +150,8 @@ impl ObjectMetadata {
             width: reader.optional_number("width")?,
             height: reader.optional_number("height")?,
             video_codec: map.get("video_codec").cloned(),
+            frame_rate_milli: reader.optional_number("frame_rate_milli")?,
+            key_frames: reader.optional_number("key_frames")?,
         })
     }
 }
@@ -237,6 +250,8 @@ mod tests {
             width: Some(1280),
             height: None,
             video_codec: Some("h264".to_owned()),
+            frame_rate_milli: Some(29_970),
+            key_frames: Some(14),
         };
         let map = metadata.to_map();
         assert!(map.values().all(|value| value.bytes().all(|byte| (0x20..0x7F).contains(&byte))));

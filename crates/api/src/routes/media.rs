@@ -27,13 +27,13 @@ const REDIRECT_VALID: Duration = Duration::from_mins(15);
 
 /// Media of an event.
 ///
-/// The link is `media_url`, `poster_url`, `small_url` or `original_url` of an event; it needs no session and ends within the
-/// hour. Answers `Range` with 206.
+/// The link is `media_url`, `poster_url`, `small_url`, `h264_url`, `preview` or `original_url` of an event; it needs no
+/// session and ends within the hour. Answers `Range` with 206.
 #[utoipa::path(
     get, path = "/media/{id}/{file}", tag = "events",
     params(
         ("id" = String, Path, description = "An event's id."),
-        ("file" = String, Path, description = "`object`, `poster`, `playable`, `small` or `original`."),
+        ("file" = String, Path, description = "`object`, `poster`, `playable`, `small`, `h264`, `preview` or `original`."),
         LinkQuery
     ),
     responses(

@@ -156,6 +156,9 @@ async fn every_field_reads_back() {
     full.playable_copy = true;
     full.small_copy = true;
     full.original_copy = true;
+    full.h264_copy = true;
+    full.preview_frames = Some(16);
+    full.blur = Some("blur".to_owned());
     full.size = 5_000_000_000;
     let mut bare = record("b", 1, CaptureKind::Record, "bare.mp4");
     bare.metadata.sha256 = None;
@@ -164,6 +167,8 @@ async fn every_field_reads_back() {
     bare.metadata.width = None;
     bare.metadata.height = None;
     bare.metadata.video_codec = None;
+    bare.metadata.frame_rate_milli = None;
+    bare.metadata.key_frames = None;
     for event in [full, bare] {
         assert_eq!(catalog.record(&event).await.unwrap(), Recorded::Inserted);
         assert_eq!(catalog.event(&event.id()).await.unwrap(), Some(event.clone()));

@@ -136,15 +136,14 @@ impl Both {
             Step::Attach(at, poster) if !self.delivered.is_empty() => {
                 let event = at.get(&self.delivered).clone();
                 let manifest = MediaManifest {
-                    version: MediaManifest::VERSION,
-                    sha256: event.metadata.sha256.unwrap_or(Digest([0; 32])),
                     poster,
-                    poster_width: None,
-                    poster_height: None,
                     playable: !poster,
                     small: Some(poster),
                     original: !poster,
-                    problem: None,
+                    h264: poster.then_some(true),
+                    preview: poster.then_some(16),
+                    blur: poster.then(|| "1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned()),
+                    ..MediaManifest::new(event.metadata.sha256.unwrap_or(Digest([0; 32])))
                 };
                 let outcome = self.dynamo.attach_media(&event.object_key, &manifest).await?;
                 assert_eq!(outcome, self.sqlite.attach_media(&event.object_key, &manifest).await?);

@@ -68,6 +68,8 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
         width: headers.size.map(|(width, _)| width),
         height: headers.size.map(|(_, height)| height),
         video_codec: headers.video.map(str::to_owned),
+        frame_rate_milli: None,
+        key_frames: None,
         audio_codec: headers.audio.map(str::to_owned),
         starts_late: false,
     })

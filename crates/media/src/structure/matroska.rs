@@ -126,6 +126,8 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
         width: walk.size.map(|(width, _)| width),
         height: walk.size.map(|(_, height)| height),
         video_codec: walk.video.map(str::to_owned),
+        frame_rate_milli: None,
+        key_frames: None,
         audio_codec: walk.audio.map(str::to_owned),
         starts_late: false,
     })

@@ -81,6 +81,8 @@ impl Movie {
             height: video.and_then(|track| track.size).map(|(_, height)| height),
             video_codec: name(video),
             audio_codec: name(audio),
+            frame_rate_milli: None,
+            key_frames: None,
             completeness: self.completeness,
             starts_late: video.is_some_and(Track::starts_late),
         }

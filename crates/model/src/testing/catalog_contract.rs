@@ -197,15 +197,10 @@ async fn removal_leaves_nothing(catalog: Arc<dyn Catalog>) -> Check {
 async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
     let clip = record("a", 1, CaptureKind::Record, "x.mp4");
     let manifest = MediaManifest {
-        version: MediaManifest::VERSION,
-        sha256: clip.metadata.sha256.unwrap_or(Digest([0; 32])),
         poster: true,
         poster_width: Some(320),
         poster_height: Some(180),
-        playable: false,
-        small: None,
-        original: false,
-        problem: None,
+        ..MediaManifest::new(clip.metadata.sha256.unwrap_or(Digest([0; 32])))
     };
     assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::NoRecord);
     assert!(all(&*catalog, &EventQuery::default(), 10).await?.is_empty());
@@ -226,7 +221,14 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
     assert_eq!(catalog.attach_media(&clip.object_key, &none_needed).await?, Attached::Unchanged);
     let small = MediaManifest { small: Some(true), ..manifest.clone() };
     let both = MediaManifest { original: true, ..small.clone() };
-    for manifest in [small, both.clone(), MediaManifest { small: None, ..both.clone() }, both] {
+    let asked = MediaManifest { h264: Some(true), preview: Some(16), ..both.clone() };
+    let blurred = MediaManifest {
+        blur: Some("1QcSHQRnh493V4dIh4eXh1h4kJUI".to_owned()),
+        preview: Some(9),
+        ..asked.clone()
+    };
+    let none = MediaManifest { small: None, h264: Some(false), preview: Some(0), ..both.clone() };
+    for manifest in [small, both.clone(), asked, blurred, none, both] {
         let start = catalog.latest_change().await?;
         assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Updated);
         assert_eq!(catalog.attach_media(&clip.object_key, &manifest).await?, Attached::Unchanged);
@@ -236,7 +238,15 @@ async fn media_completes_and_never_makes(catalog: Arc<dyn Catalog>) -> Check {
         assert_eq!(catalog.changes(start, 10).await?.items.len(), 1);
     }
     let full = record("a", 2, CaptureKind::Record, "y.mp4");
-    let full = CatalogRecord { small_copy: true, original_copy: true, poster: true, ..full };
+    let full = CatalogRecord {
+        small_copy: true,
+        original_copy: true,
+        poster: true,
+        h264_copy: true,
+        preview_frames: Some(16),
+        blur: Some("blur".to_owned()),
+        ..full
+    };
     catalog.record(&full).await?;
     assert_eq!(catalog.event(&full.id()).await?, Some(full));
     Ok(())

@@ -31,6 +31,8 @@ pub fn record(camera: &str, event_ts: i64, kind: CaptureKind, file: &str) -> Cat
         width: Some(640),
         height: Some(360),
         video_codec: Some("h264".to_owned()),
+        frame_rate_milli: Some(25_000),
+        key_frames: Some(1),
     };
     CatalogRecord::new(key, 4, metadata)
 }

@@ -188,8 +188,8 @@ export interface paths {
         };
         /**
          * Media of an event.
-         * @description The link is `media_url`, `poster_url`, `small_url` or `original_url` of an event; it needs no session and ends within the
-         *     hour. Answers `Range` with 206.
+         * @description The link is `media_url`, `poster_url`, `small_url`, `h264_url`, `preview` or `original_url` of an event; it needs no
+         *     session and ends within the hour. Answers `Range` with 206.
          */
         get: operations["media"];
         put?: never;
@@ -416,6 +416,11 @@ export interface components {
         /** @description One clip or still. */
         Event: {
             /**
+             * @description What to show until the poster is there: a ThumbHash, base 64.
+             * @example 1QcSHQRnh493V4dIh4eXh1h4kJUI
+             */
+            blur?: string | null;
+            /**
              * @description The camera.
              * @example backyard
              */
@@ -463,12 +468,25 @@ export interface components {
              */
             event_ts: number;
             /**
+             * Format: double
+             * @description Pictures a second; the mean where it varies.
+             * @example 25
+             */
+            frame_rate?: number | null;
+            /** @description A signed link to an H.264 copy, for browsers that can't play `video_codec`. Null until somebody asks for one. */
+            h264_url?: string | null;
+            /**
              * Format: int32
              * @description Height in pixels.
              */
             height?: number | null;
             /** @description Opaque; stable across a rebuild of the catalog; sorts as the timeline does. */
             id: string;
+            /**
+             * Format: int32
+             * @description How many key frames it has.
+             */
+            key_frames?: number | null;
             /** @description `record` is video, `snap` is still. */
             kind: components["schemas"]["EventKind"];
             /**
@@ -498,6 +516,7 @@ export interface components {
             playable: boolean;
             /** @description A signed link to a poster. */
             poster_url?: string | null;
+            preview?: components["schemas"]["Preview"] | null;
             /** @description Exempt from retention. */
             protected: boolean;
             /**
@@ -679,6 +698,29 @@ export interface components {
             available: boolean;
             /** @description What is missing, for a person. */
             problem?: string | null;
+        };
+        /** @description Pictures of a clip at equal distances, in one JPEG: row by row, from left to right, all of one size. */
+        Preview: {
+            /**
+             * Format: int32
+             * @description How many stand in a row.
+             * @example 4
+             */
+            columns: number;
+            /**
+             * Format: int32
+             * @description How many pictures it shows.
+             * @example 16
+             */
+            frames: number;
+            /**
+             * Format: int32
+             * @description How many rows there are.
+             * @example 4
+             */
+            rows: number;
+            /** @description A signed link to the file. */
+            url: string;
         };
         /** @description An RFC 9457 problem document. */
         Problem: {
@@ -1458,7 +1500,7 @@ export interface operations {
             path: {
                 /** @description An event's id. */
                 id: string;
-                /** @description `object`, `poster`, `playable`, `small` or `original`. */
+                /** @description `object`, `poster`, `playable`, `small`, `h264`, `preview` or `original`. */
                 file: string;
             };
             cookie?: never;

@@ -350,6 +350,8 @@ mod tests {
             width: None,
             height: None,
             video_codec: None,
+            frame_rate_milli: None,
+            key_frames: None,
         }
         .to_map()
     }
