@@ -188,7 +188,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
     }
     let (zone, modified) = (parts.zones.of(&entry.start.camera), entry.start.modified_at);
     let time = names::capture_time_of_file(&reading, zone, entry.received_at, modified);
-    let remuxed = if wants_remux && parts.config.remux { remux(parts, entry, &data).await } else { None };
+    let remux_wanted = wants_remux && parts.config.remux;
+    let remuxed = if remux_wanted { remux(parts, entry, &data).await } else { Remuxed::No };
     let object = Object::new(parts, entry, facts, remuxed, data).await?;
     let metadata = ObjectMetadata {
         camera: entry.start.camera.clone(),
@@ -244,6 +245,17 @@ async fn look(parts: &Parts, source: &MediaSource) -> MediaFacts {
     }
 }
 
+/// With the pictures of formats that have no table of them counted; a remuxed copy has one.
+async fn counted(parts: &Parts, source: &MediaSource, facts: MediaFacts) -> MediaFacts {
+    match parts.media.count_pictures(source, &facts).await {
+        Ok(counted) => counted,
+        Err(error) => {
+            tracing::debug!(file = %source.path.display(), %error, "an upload's pictures could not be counted");
+            facts
+        }
+    }
+}
+
 async fn note(parts: &Parts, entry: &SpoolEntry, verdict: &Verdict) -> Result<(), ShipError> {
     let upload = TestUpload { name: entry.original_name(), size: entry.size, at: entry.received_at };
     let camera = &entry.start.camera;
@@ -260,21 +272,31 @@ async fn note(parts: &Parts, entry: &SpoolEntry, verdict: &Verdict) -> Result<()
     Ok(parts.cameras.note(camera, &note).await?)
 }
 
+/// What became of a remux.
+enum Remuxed {
+    /// The file is there.
+    Yes(PathBuf),
+    /// None is wanted, or the content has none.
+    No,
+    /// The machine didn't manage: the clip has waited long enough.
+    TooSlow,
+}
+
 /// The remuxed file, if it could be made in time.
-async fn remux(parts: &Parts, entry: &SpoolEntry, data: &MediaSource) -> Option<PathBuf> {
+async fn remux(parts: &Parts, entry: &SpoolEntry, data: &MediaSource) -> Remuxed {
     let dest = parts.spool.work_path(&entry.id, "mp4");
     // What an earlier try left (the store failed after it) is whole: remuxing makes its file durable or none.
     if dest.exists() {
-        return Some(dest);
+        return Remuxed::Yes(dest);
     }
     match parts.media.remux(data, &dest, parts.config.remux_limit).await {
-        Ok(()) => Some(dest),
+        Ok(()) => Remuxed::Yes(dest),
         // Told once, at the start.
-        Err(MediaError::Missing(_)) => None,
+        Err(MediaError::Missing(_)) => Remuxed::No,
         Err(error) => {
             let upload = entry.original_name();
             tracing::warn!(camera = %entry.start.camera, upload, %error, "a clip could not be remuxed; the original is stored as it came");
-            None
+            if error.may_retry() { Remuxed::TooSlow } else { Remuxed::No }
         }
     }
 }
@@ -292,11 +314,16 @@ impl Object {
         parts: &Parts,
         entry: &SpoolEntry,
         facts: MediaFacts,
-        remuxed: Option<PathBuf>,
+        remuxed: Remuxed,
         data: MediaSource,
     ) -> Result<Self, ShipError> {
-        let Some(path) = remuxed else {
-            return Ok(Self { source: data, facts, sha256: entry.sha256, remuxed: false });
+        let path = match remuxed {
+            Remuxed::Yes(path) => path,
+            no => {
+                let facts =
+                    if matches!(no, Remuxed::No) { counted(parts, &data, facts).await } else { facts };
+                return Ok(Self { source: data, facts, sha256: entry.sha256, remuxed: false });
+            }
         };
         let (size, sha256) = measure(path.clone()).await?;
         let source = MediaSource { path, size };

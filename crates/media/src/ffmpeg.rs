@@ -23,6 +23,8 @@ use crate::{
     structure,
 };
 
+const MS_PER_S: u64 = 1000;
+
 /// Probes, remuxes and makes posters with the machine's ffmpeg; without it, by structure as far as that goes.
 #[derive(Debug)]
 pub struct Ffmpeg {
@@ -94,6 +96,28 @@ impl MediaTool for Ffmpeg {
                 Ok(facts)
             }
         }
+    }
+
+    async fn count_pictures(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+    ) -> Result<MediaFacts, MediaError> {
+        let is_clip = facts.container.is_some_and(|container| container.kind() == CaptureKind::Record);
+        if !is_clip || facts.key_frames.is_some() {
+            return Ok(facts.clone());
+        }
+        let programs = self.programs()?;
+        let input = Input::open(source).await?;
+        let deadline = Deadline::after(self.config.probe_limit());
+        let slot = self.runner.slot_by(deadline).await?;
+        let counted = ffprobe::count(&self.runner, &slot, &programs.ffprobe, &input, deadline).await?;
+        let rate = |ms| structure::rate_milli(counted.pictures, ms, MS_PER_S);
+        Ok(MediaFacts {
+            frame_rate_milli: facts.frame_rate_milli.or_else(|| facts.duration_ms.and_then(rate)),
+            key_frames: (counted.pictures > 0).then_some(counted.keys),
+            ..facts.clone()
+        })
     }
 
     async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError> {

@@ -13,6 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Far more than the few fields of a few streams that are asked for.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// Some five bytes a picture: eight hours at 25 a second.
+const MAX_FLAGS_BYTES: usize = 4 * 1024 * 1024;
 /// A longer duration is a broken timestamp, not a clip.
 const MAX_DURATION_S: f64 = 7.0 * 86_400.0;
 const MS_PER_S: f64 = 1000.0;
@@ -53,6 +55,41 @@ pub(crate) async fn streams(
     let finished = runner.run(slot, job, deadline).await?;
     finished.check()?;
     parse(&finished.stdout)
+}
+
+/// What is counted picture by picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) pictures: u64,
+    pub(crate) keys: u32,
+}
+
+/// Counts the pictures of `input`: all of it is read, nothing decoded.
+pub(crate) async fn count(
+    runner: &Runner,
+    slot: &OwnedSemaphorePermit,
+    ffprobe: &Path,
+    input: &Input,
+    deadline: Deadline,
+) -> Result<Counted, MediaError> {
+    let mut arguments: Vec<_> =
+        ["-hide_banner", "-v", "error", "-select_streams", "V:0"].map(Into::into).into();
+    arguments.extend(["-show_entries", "packet=flags", "-of", "csv=p=0"].map(Into::into));
+    // A last picture that was cut in two doesn't count: no copy has it.
+    arguments.extend(input.arguments(&["-fflags", "+discardcorrupt"]));
+    let job = Job::new(ffprobe, arguments, MAX_FLAGS_BYTES);
+    let finished = runner.run(slot, job, deadline).await?;
+    finished.check()?;
+    Ok(parse_flags(&finished.stdout))
+}
+
+/// A line a packet: `K` where it is a key frame, then what else there is to say.
+fn parse_flags(answer: &[u8]) -> Counted {
+    let packets = answer.split(|&byte| byte == b'\n').filter(|line| matches!(line, [b'K' | b'_', ..]));
+    packets.fold(Counted::default(), |counted, packet| Counted {
+        pictures: counted.pictures + 1,
+        keys: counted.keys + u32::from(packet.starts_with(b"K")),
+    })
 }
 
 #[derive(Deserialize)]
@@ -159,6 +196,13 @@ mod tests {
         let answer = br#"{"streams": [{"codec_type": "video", "codec_name": "hevc", "avg_frame_rate": "15/1",
             "nb_read_packets": "60"}]}"#;
         assert_eq!(parse(answer).unwrap().duration_ms, Some(4000));
+    }
+
+    #[test]
+    fn key_frames_are_counted_by_their_flag() {
+        let answer = b"K_\n__\n__\n\nKD,\nK__,side data\nrubbish\n";
+        assert_eq!(parse_flags(answer), Counted { pictures: 5, keys: 3 });
+        assert_eq!(parse_flags(b""), Counted::default());
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod mp4_boxes;
 mod mp4_fragments;
 mod mp4_samples;
 mod mpeg_ps;
+mod pictures;
 mod png;
 mod webp;
 
@@ -32,6 +33,7 @@ use camtrail_model::{
 
 use bytes::Bytes;
 use mp4::{Movie, read as read_movie};
+pub(crate) use pictures::rate_milli;
 
 /// Walks end after so many elements (boxes, chunks, blocks): a day of fragments, not an hour of garbage.
 const MAX_STEPS: usize = 2_000_000;

@@ -2,8 +2,10 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// One read from disk: several headers' worth.
+/// One read from disk, where a walk goes on from the last one: several headers' worth.
 const WINDOW_BYTES: usize = 16 * 1024;
+/// And after a jump: a header, and what stands behind it. Who jumps from picture to picture reads no pictures.
+const FIRST_WINDOW_BYTES: usize = 512;
 /// Padding beyond this isn't checked byte by byte.
 const MAX_PADDING_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -38,11 +40,13 @@ impl<R: Read + Seek> Bytes<R> {
     }
 
     fn load(&mut self, at: u64) -> io::Result<()> {
+        let goes_on = at > 0 && at == self.window_at + self.window.len() as u64;
+        let wanted = if goes_on { WINDOW_BYTES } else { FIRST_WINDOW_BYTES };
         self.window.clear();
         self.window_at = at;
         if at < self.len {
             self.inner.seek(SeekFrom::Start(at))?;
-            self.inner.by_ref().take(WINDOW_BYTES as u64).read_to_end(&mut self.window)?;
+            self.inner.by_ref().take(wanted as u64).read_to_end(&mut self.window)?;
         }
         Ok(())
     }

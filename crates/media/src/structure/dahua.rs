@@ -1,16 +1,21 @@
 //! Dahua's container (`.dav`): frames, each with a header, its length in front and again behind.
 //!
 //! There is no index and no end mark. Times are whole seconds of the recorder's clock and a counter of milliseconds
-//! with 16 bits; together they tell the duration from the first and the last frame alone.
+//! with 16 bits; together they tell the duration from the first and the last frame alone. Pictures are counted from
+//! header to header.
 
 use std::io::{self, Read, Seek};
 
 use camtrail_model::media::{Completeness, MediaFacts};
 
-use super::bytes::Bytes;
+use super::{MAX_STEPS, bytes::Bytes, pictures::Pictures, rate_milli};
 
 const FRAME: &[u8; 4] = b"DHAV";
 const FRAME_END: &[u8; 4] = b"dhav";
+// Kinds of frames
+const KEY_FRAME: u8 = 0xFD;
+const PICTURE: u8 = 0xFC;
+const SOUND: u8 = 0xF0;
 const HEADER_BYTES: u64 = 24;
 const TRAILER_BYTES: u64 = 8;
 /// Some files begin with a header of their own.
@@ -34,6 +39,8 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
     };
     let look = Look::at(bytes, &first)?;
     let end = End::of(bytes)?;
+    let duration_ms = end.last.and_then(|last| duration_ms(&first, &last, look.picture_ms()));
+    let pictures = count(bytes, start)?;
     Ok(MediaFacts {
         completeness: match end.missing_bytes {
             Some(missing) => {
@@ -41,12 +48,36 @@ pub(super) fn inspect<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaF
             }
             None => Completeness::Unmarked,
         },
-        duration_ms: end.last.and_then(|last| duration_ms(&first, &last, look.picture_ms())),
+        duration_ms,
         width: look.size.map(|(width, _)| width),
         height: look.size.map(|(_, height)| height),
         video_codec: look.codec.map(str::to_owned),
+        frame_rate_milli: pictures
+            .zip(duration_ms)
+            .and_then(|(pictures, ms)| rate_milli(pictures.count, ms, MS_PER_S.unsigned_abs())),
+        key_frames: pictures.and_then(Pictures::key_frames),
         ..MediaFacts::unknown()
     })
+}
+
+/// Pictures and key frames, from header to header; `None` where the chain breaks off before the file does.
+fn count<R: Read + Seek>(bytes: &mut Bytes<R>, start: u64) -> io::Result<Option<Pictures>> {
+    let mut found = Pictures::default();
+    let mut at = start;
+    for _ in 0..MAX_STEPS {
+        let Some(frame) = Frame::at(bytes, at)? else {
+            return Ok(bytes.only_zeros_from(at)?.then_some(found));
+        };
+        if frame.end > bytes.len() {
+            return Ok(Some(found));
+        }
+        if matches!(frame.kind, KEY_FRAME | PICTURE) {
+            found.count += 1;
+            found.keys += u64::from(frame.kind == KEY_FRAME);
+        }
+        at = frame.end;
+    }
+    Ok(None)
 }
 
 /// A frame's header.
@@ -83,7 +114,7 @@ impl Frame {
 
     /// Video or audio; anything else carries no time.
     fn is_timed(&self) -> bool {
-        matches!(self.kind, 0xFC | 0xFD | 0xF0)
+        matches!(self.kind, PICTURE | KEY_FRAME | SOUND)
     }
 }
 
@@ -250,6 +281,7 @@ mod tests {
                 assert_eq!((facts.width, facts.height), (Some(640), Some(360)));
                 assert_eq!(facts.video_codec.as_deref(), Some("h264"));
                 assert_eq!(facts.completeness, Completeness::Unmarked);
+                assert_eq!((facts.frame_rate_milli, facts.key_frames), (Some(25_000), Some(1)));
             }
         }
     }
@@ -279,6 +311,7 @@ mod tests {
         content.extend([0; 4096]);
         let facts = facts(content);
         assert_eq!((facts.duration_ms, facts.completeness), (Some(4000), Completeness::Unmarked));
+        assert_eq!((facts.frame_rate_milli, facts.key_frames), (Some(25_000), Some(1)));
     }
 
     #[test]
@@ -286,6 +319,7 @@ mod tests {
         let whole = recording(100, 7);
         let facts = facts(&whole[..whole.len() - 60]);
         assert_eq!(facts.duration_ms, Some(3960));
+        assert_eq!((facts.frame_rate_milli, facts.key_frames), (Some(25_000), Some(1)));
         assert!(
             matches!(&facts.completeness, Completeness::Cut(why) if why.contains("60 bytes")),
             "{facts:?}"

@@ -12,7 +12,9 @@ use super::{
     bytes::Bytes,
     fourcc,
     mp4_boxes::{self, BoxAt, box_at, child, children},
-    mp4_fragments, mp4_samples,
+    mp4_fragments::{self, Defaults},
+    mp4_samples,
+    pictures::{Pictures, rate_milli},
 };
 
 const MS_PER_S: u128 = 1000;
@@ -41,8 +43,10 @@ pub(super) struct Track {
     codec: Option<&'static str>,
     size: Option<(u32, u32)>,
     pub(super) samples: u64,
-    /// What a fragment's samples last where it doesn't say (`trex`).
-    pub(super) default_sample_duration: u32,
+    /// What a fragment's samples are like where it doesn't say (`trex`).
+    pub(super) defaults: Defaults,
+    /// Of what is really there; `None` where the tables don't tell.
+    pub(super) pictures: Option<Pictures>,
     /// From the first to the end of the last fragment, in the track's ticks.
     pub(super) fragment_span: Option<(u64, u64)>,
     sample_table: Option<BoxAt>,
@@ -74,6 +78,9 @@ impl Movie {
         // A track that was announced and never filled is silence.
         let audio = self.tracks.iter().find(|track| &track.handler == b"soun" && track.samples > 0);
         let name = |track: Option<&Track>| track.and_then(|track| track.codec).map(str::to_owned);
+        let pictures = video.and_then(|track| Some((track.pictures?, track.timescale)));
+        let rate =
+            |(pictures, scale): (Pictures, u32)| rate_milli(pictures.count, pictures.ticks, scale.into());
         MediaFacts {
             container: None,
             duration_ms: self.duration_ms,
@@ -81,8 +88,8 @@ impl Movie {
             height: video.and_then(|track| track.size).map(|(_, height)| height),
             video_codec: name(video),
             audio_codec: name(audio),
-            frame_rate_milli: None,
-            key_frames: None,
+            frame_rate_milli: pictures.and_then(rate),
+            key_frames: pictures.and_then(|(pictures, _)| pictures.key_frames()),
             completeness: self.completeness,
             starts_late: video.is_some_and(Track::starts_late),
         }
@@ -111,13 +118,31 @@ pub(super) fn read<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<Movie> {
     };
     let Some(index) = top.index else { return Ok(movie) };
     movie.tracks = tracks(bytes, index)?;
+    let is_cut = matches!(movie.completeness, Completeness::Cut(_));
+    count_pictures(bytes, is_cut && top.fragments.is_empty(), &mut movie.tracks)?;
+    let mut is_counted = true;
     if top.fragments.is_empty() {
-        movie.duration_ms = duration(bytes, index, &movie)?;
+        movie.duration_ms = duration(bytes, index, is_cut, &movie)?;
     } else {
-        mp4_fragments::read(bytes, index, &top.fragments, &mut movie.tracks)?;
+        is_counted = mp4_fragments::read(bytes, index, &top.fragments, is_cut, &mut movie.tracks)?;
         movie.duration_ms = fragmented_duration(&movie.tracks);
     }
+    for track in &mut movie.tracks {
+        track.pictures = track.pictures.filter(|pictures| is_counted && pictures.fit_into(bytes.len()));
+    }
     Ok(movie)
+}
+
+/// Counts what the video's table describes, or what of it is there where the file is `cut`.
+fn count_pictures<R: Read + Seek>(bytes: &mut Bytes<R>, cut: bool, tracks: &mut [Track]) -> io::Result<()> {
+    let Some(track) = tracks.iter_mut().find(|track| track.is_video()) else { return Ok(()) };
+    let Some(table) = track.sample_table else { return Ok(()) };
+    let samples = if cut { mp4_samples::present(bytes, table)? } else { Some(track.samples) };
+    track.pictures = match samples {
+        Some(samples) => mp4_samples::pictures(bytes, table, samples)?,
+        None => None,
+    };
+    Ok(())
 }
 
 fn top_level<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<TopLevel> {
@@ -251,13 +276,16 @@ fn timing<R: Read + Seek>(bytes: &mut Bytes<R>, header: BoxAt) -> io::Result<(u3
     Ok((timescale.unwrap_or(0), duration.unwrap_or(0)))
 }
 
-fn duration<R: Read + Seek>(bytes: &mut Bytes<R>, index: BoxAt, movie: &Movie) -> io::Result<Option<u64>> {
+fn duration<R: Read + Seek>(
+    bytes: &mut Bytes<R>,
+    index: BoxAt,
+    is_cut: bool,
+    movie: &Movie,
+) -> io::Result<Option<u64>> {
     let video = movie.tracks.iter().find(|track| track.is_video());
-    if let (Some(track), Some(table), Completeness::Cut(_)) =
-        (video, video.and_then(|track| track.sample_table), &movie.completeness)
-    {
+    if is_cut && let Some(track) = video.filter(|track| track.sample_table.is_some()) {
         // The index in front promises the whole clip; what counts is what arrived of it.
-        return Ok(mp4_samples::present_ticks(bytes, table)?.and_then(|ticks| track.ms(ticks)));
+        return Ok(track.pictures.and_then(|pictures| track.ms(pictures.ticks)));
     }
     if let Some(header) = child(bytes, index, *b"mvhd")?
         && let (timescale, ticks @ 1..) = timing(bytes, header)?

@@ -6,7 +6,7 @@ use super::bytes::Bytes;
 
 /// More children than any real box has (fragments stand on the top level, which isn't read by this).
 const MAX_CHILDREN: usize = 1024;
-const SHORT_HEADER_BYTES: u64 = 8;
+pub(super) const SHORT_HEADER_BYTES: u64 = 8;
 const LONG_HEADER_BYTES: u64 = 16;
 
 /// Where a box is. `end` is what it claims and may lie beyond the file.

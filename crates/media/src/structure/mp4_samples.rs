@@ -1,16 +1,19 @@
-//! The sample tables of an MP4 track: how many samples there are, and how many of them really arrived.
+//! The sample tables of an MP4 track: how many samples there are, how many of them really arrived, how long those last
+//! and which of them are key frames.
 
 use std::io::{self, Read, Seek};
 
 use super::{
     bytes::Bytes,
     mp4_boxes::{BoxAt, child},
+    pictures::Pictures,
 };
 
 /// Ten hours at 30 pictures a second; a longer table isn't read.
 const MAX_TABLE_ENTRIES: u32 = 1_080_000;
 /// Version, flags.
 const FULL_BOX_BYTES: u64 = 4;
+const WORD_BYTES: u64 = 4;
 
 /// How many samples the table describes.
 pub(super) fn count<R: Read + Seek>(bytes: &mut Bytes<R>, stbl: BoxAt) -> io::Result<u64> {
@@ -21,23 +24,78 @@ pub(super) fn count<R: Read + Seek>(bytes: &mut Bytes<R>, stbl: BoxAt) -> io::Re
     Ok(bytes.u32_be(at)?.unwrap_or(0).into())
 }
 
-/// How long the samples last that lie inside the file, in the track's ticks; `None` where the tables don't tell.
-pub(super) fn present_ticks<R: Read + Seek>(bytes: &mut Bytes<R>, stbl: BoxAt) -> io::Result<Option<u64>> {
+/// How many samples lie inside the file; `None` where the tables don't tell.
+pub(super) fn present<R: Read + Seek>(bytes: &mut Bytes<R>, stbl: BoxAt) -> io::Result<Option<u64>> {
     let Some(sizes) = child(bytes, stbl, *b"stsz")? else { return Ok(None) };
     let uniform = bytes.u32_be(sizes.content + FULL_BOX_BYTES)?.unwrap_or(0);
     let total = bytes.u32_be(sizes.content + FULL_BOX_BYTES + 4)?.unwrap_or(0);
     let sizes = if uniform > 0 { Some(Vec::new()) } else { words(bytes, sizes, FULL_BOX_BYTES + 4, 1)? };
-    let (Some(sizes), Some(offsets), Some(runs), Some(times)) = (
-        sizes,
-        chunk_offsets(bytes, stbl)?,
-        table(bytes, stbl, *b"stsc", 3)?,
-        table(bytes, stbl, *b"stts", 2)?,
-    ) else {
+    let (Some(sizes), Some(offsets), Some(runs)) =
+        (sizes, chunk_offsets(bytes, stbl)?, table(bytes, stbl, *b"stsc", 3)?)
+    else {
         return Ok(None);
     };
     let size_of = |sample: usize| if uniform > 0 { Some(uniform) } else { sizes.get(sample).copied() };
-    let present = present_samples(&offsets, &runs, total, bytes.len(), size_of);
-    Ok(Some(ticks_of(&times, present)))
+    Ok(Some(present_samples(&offsets, &runs, total, bytes.len(), size_of)))
+}
+
+/// The first `samples` of the table: how long they last, and how many a player can start with. `None` where the tables
+/// are longer than any camera's, or than their boxes.
+pub(super) fn pictures<R: Read + Seek>(
+    bytes: &mut Bytes<R>,
+    stbl: BoxAt,
+    samples: u64,
+) -> io::Result<Option<Pictures>> {
+    let Some(times) = Table::find(bytes, stbl, *b"stts", 2)? else { return Ok(None) };
+    let (mut left, mut ticks) = (samples, 0_u64);
+    for entry in 0..times.entries {
+        let (run, each) = (times.word(bytes, entry, 0)?, times.word(bytes, entry, 1)?);
+        let run = left.min(run.into());
+        ticks = ticks.saturating_add(run.saturating_mul(each.into()));
+        left -= run;
+        if left == 0 {
+            break;
+        }
+    }
+    // Without the table, each sample stands for itself (8.6.2).
+    if child(bytes, stbl, *b"stss")?.is_none() {
+        return Ok(Some(Pictures { count: samples, keys: samples, ticks }));
+    }
+    let Some(sync) = Table::find(bytes, stbl, *b"stss", 1)? else { return Ok(None) };
+    let mut keys = 0;
+    for entry in 0..sync.entries {
+        // Counted from 1.
+        keys += u64::from((1..=samples).contains(&sync.word(bytes, entry, 0)?.into()));
+    }
+    Ok(Some(Pictures { count: samples, keys, ticks }))
+}
+
+/// A table that is read in place, entry by entry.
+struct Table {
+    from: u64,
+    entries: u64,
+    words_each: u64,
+}
+
+impl Table {
+    fn find<R: Read + Seek>(
+        bytes: &mut Bytes<R>,
+        stbl: BoxAt,
+        kind: [u8; 4],
+        words_each: u64,
+    ) -> io::Result<Option<Self>> {
+        let Some(found) = child(bytes, stbl, kind)? else { return Ok(None) };
+        let entries = bytes.u32_be(found.content + FULL_BOX_BYTES)?.unwrap_or(0);
+        let from = found.content + FULL_BOX_BYTES + WORD_BYTES;
+        let room = found.end.saturating_sub(from) / (WORD_BYTES * words_each);
+        let is_honest = entries <= MAX_TABLE_ENTRIES && u64::from(entries) <= room;
+        Ok(is_honest.then_some(Self { from, entries: entries.into(), words_each }))
+    }
+
+    fn word<R: Read + Seek>(&self, bytes: &mut Bytes<R>, entry: u64, word: u64) -> io::Result<u32> {
+        let at = self.from + (entry * self.words_each + word) * WORD_BYTES;
+        Ok(bytes.u32_be(at)?.unwrap_or(0))
+    }
 }
 
 fn present_samples(
@@ -70,17 +128,6 @@ fn present_samples(
     sample as u64
 }
 
-fn ticks_of(times: &[u32], samples: u64) -> u64 {
-    let mut left = samples;
-    let mut ticks = 0_u64;
-    for entry in times.chunks_exact(2) {
-        let count = left.min(entry[0].into());
-        ticks = ticks.saturating_add(count.saturating_mul(entry[1].into()));
-        left -= count;
-    }
-    ticks
-}
-
 fn chunk_offsets<R: Read + Seek>(bytes: &mut Bytes<R>, stbl: BoxAt) -> io::Result<Option<Vec<u64>>> {
     if let Some(narrow) = table(bytes, stbl, *b"stco", 1)? {
         return Ok(Some(narrow.into_iter().map(u64::from).collect()));
@@ -109,7 +156,6 @@ fn words<R: Read + Seek>(
     count_at: u64,
     words_each: u32,
 ) -> io::Result<Option<Vec<u32>>> {
-    const WORD_BYTES: u64 = 4;
     let count = bytes.u32_be(found.content + count_at)?.unwrap_or(0);
     let from = found.content + count_at + WORD_BYTES;
     let room = found.end.saturating_sub(from) / WORD_BYTES;
@@ -136,9 +182,40 @@ mod tests {
         assert_eq!((count(99), count(110), count(119), count(205), count(220)), (0, 1, 1, 2, 4));
     }
 
+    fn boxed(kind: [u8; 4], words: &[u32]) -> Vec<u8> {
+        let mut all = (8 + 4 * words.len() as u32).to_be_bytes().to_vec();
+        all.extend(kind);
+        all.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+        all
+    }
+
+    fn counted(tables: &[Vec<u8>], samples: u64) -> Option<Pictures> {
+        let content = tables.concat();
+        let stbl = BoxAt { kind: *b"stbl", content: 0, end: content.len() as u64 };
+        pictures(&mut Bytes::new(std::io::Cursor::new(content)).unwrap(), stbl, samples).unwrap()
+    }
+
     #[test]
-    fn ticks_follow_the_runs() {
-        assert_eq!(ticks_of(&[2, 40, 10, 50], 3), 130);
-        assert_eq!(ticks_of(&[], 3), 0);
+    fn times_and_key_frames_follow_the_samples() {
+        let times = boxed(*b"stts", &[0, 2, 2, 40, 10, 50]);
+        let sync = boxed(*b"stss", &[0, 3, 1, 3, 9]);
+        let both = [times.clone(), sync];
+        assert_eq!(counted(&both, 3), Some(Pictures { count: 3, keys: 2, ticks: 130 }));
+        assert_eq!(counted(&both, 12), Some(Pictures { count: 12, keys: 3, ticks: 580 }));
+        assert_eq!(counted(&[times], 3), Some(Pictures { count: 3, keys: 3, ticks: 130 }));
+        assert_eq!(counted(&[], 3), None);
+    }
+
+    #[test]
+    fn tables_that_promise_more_than_they_hold_are_not_believed() {
+        let times = boxed(*b"stts", &[0, 1, 100, 40]);
+        for entries in [3, MAX_TABLE_ENTRIES + 1, u32::MAX] {
+            let lying = boxed(*b"stss", &[0, entries, 1, 2]);
+            assert_eq!(counted(&[times.clone(), lying], 100), None);
+            assert_eq!(counted(&[boxed(*b"stts", &[0, entries, 100, 40])], 100), None);
+        }
+        // Key frames that no sample is.
+        let beyond = boxed(*b"stss", &[0, 3, 0, 100, u32::MAX]);
+        assert_eq!(counted(&[times, beyond], 100), Some(Pictures { count: 100, keys: 1, ticks: 4_000 }));
     }
 }

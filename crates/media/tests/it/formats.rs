@@ -7,7 +7,8 @@ use camtrail_model::{
 };
 
 use crate::support::{
-    LIMIT, View, assert_fast_start, assert_shows_something, decoding_complaints, file, generate, source, tool,
+    LIMIT, View, assert_counted, assert_fast_start, assert_shows_something, decoding_complaints, file,
+    generate, source, tool,
 };
 
 const PICTURES: &str = "-f lavfi -i testsrc2=s=640x360:r=25:d=4";
@@ -65,6 +66,10 @@ fn cases() -> Vec<Case> {
             structure_tells: false,
             ..case("clip.ts", "-c:a aac -output_ts_offset 20000", Container::MpegTs, aac, Unmarked, aac)
         },
+        Case {
+            structure_tells: false,
+            ..case("clip.mpg", "-an -f vob", Container::MpegPs, None, Unmarked, None)
+        },
         Case { structure_tells: false, ..case("clip.flv", "-c:a aac", Container::Flv, aac, Unmarked, aac) },
         Case {
             structure_tells: false,
@@ -95,6 +100,14 @@ async fn probe(tool: &Ffmpeg, clip: &MediaSource, case: &Case) -> MediaFacts {
     facts
 }
 
+/// What is counted on the way into the store: at once where the structure tells, else in a pass over the file.
+async fn assert_pictures(tool: &Ffmpeg, clip: &MediaSource, facts: &MediaFacts, case: &Case) {
+    assert_eq!(facts.key_frames.is_some(), case.structure_tells, "{}: {facts:?}", case.name);
+    let counted = tool.count_pictures(clip, facts).await.unwrap();
+    assert_counted(case.name, &counted, &clip.path);
+    assert!(counted.frame_rate_milli.unwrap().abs_diff(25_000) < 250, "{}: {counted:?}", case.name);
+}
+
 #[tokio::test]
 async fn probe_remux_and_poster_of_each() {
     let tool = tool();
@@ -102,6 +115,7 @@ async fn probe_remux_and_poster_of_each() {
         // A name that says nothing, or something wrong, changes nothing.
         let (folder, clip) = generate(case.name, &case.encode);
         let facts = probe(&tool, &clip, &case).await;
+        assert_pictures(&tool, &clip, &facts, &case).await;
         assert_shows_something(&tool.poster(&clip, &facts).await.unwrap());
 
         let dest = folder.path().join("copy.mp4");
@@ -121,6 +135,7 @@ async fn probe_remux_and_poster_of_each() {
             case.name
         );
         assert!(view.duration_ms().abs_diff(4000) < 100, "{}: {}", case.name, view.duration_ms());
+        assert_counted(case.name, &tool.probe(&source(&dest)).await.unwrap(), &dest);
         assert_eq!(decoding_complaints(&dest), "", "{}", case.name);
     }
 }
@@ -134,7 +149,7 @@ async fn structure_alone_tells_the_same() {
     for case in cases() {
         let (_folder, clip) = generate(case.name, &case.encode);
         if case.structure_tells {
-            probe(&none, &clip, &case).await;
+            assert_counted(case.name, &probe(&none, &clip, &case).await, &clip.path);
         } else {
             let facts = none.probe(&clip).await.unwrap();
             assert_eq!((facts.container, facts.completeness), (Some(case.container), case.completeness));
@@ -158,6 +173,8 @@ async fn hevc_is_kept_and_tagged() {
         tool.remux(&clip, &dest, LIMIT).await.unwrap();
         let view = View::of(&dest);
         assert_eq!((view.codec("video"), view.tag()), (Some("hevc"), Some("hvc1")));
+        assert_counted(name, &tool.count_pictures(&clip, &facts).await.unwrap(), &clip.path);
+        assert_counted(name, &tool.probe(&source(&dest)).await.unwrap(), &dest);
         assert!(view.duration_ms().abs_diff(4000) < 100, "{}", view.duration_ms());
         assert_eq!(decoding_complaints(&dest), "");
         assert_shows_something(&tool.poster(&clip, &facts).await.unwrap());
@@ -168,9 +185,13 @@ async fn hevc_is_kept_and_tagged() {
 #[tokio::test]
 async fn cut_files_are_told_and_their_duration_is_what_arrived() {
     let tool = tool();
-    for (name, options) in
-        [("first.mp4", "-movflags +faststart"), ("clip.mkv", "-cluster_time_limit 1000"), ("clip.avi", "")]
-    {
+    for (name, options) in [
+        ("first.mp4", "-movflags +faststart"),
+        ("fragments.mp4", "-movflags frag_keyframe+empty_moov+default_base_moof"),
+        ("long-fragments.mp4", "-movflags empty_moov -frag_duration 3000000"),
+        ("clip.mkv", "-cluster_time_limit 1000"),
+        ("clip.avi", ""),
+    ] {
         let encode = format!("{PICTURES} {H264} -an {options}");
         let (_folder, whole) = generate(name, &encode);
         let content = std::fs::read(&whole.path).unwrap();
@@ -182,6 +203,8 @@ async fn cut_files_are_told_and_their_duration_is_what_arrived() {
         let plays_ms = View::of(&dest).duration_ms();
         assert!(plays_ms.abs_diff(facts.duration_ms.unwrap()) < 100, "{name}: {plays_ms}, {facts:?}");
         assert!((1000..3500).contains(&plays_ms), "{name}: {plays_ms}");
+        // Of what is really there: what the copy has.
+        assert_counted(name, &tool.count_pictures(&cut, &facts).await.unwrap(), &dest);
     }
 }
 
@@ -195,6 +218,32 @@ async fn an_mp4_without_its_index_is_cut_and_unusable() {
     assert!(matches!(&facts.completeness, Completeness::Cut(why) if why.contains("moov")), "{facts:?}");
     let error = tool.remux(&cut, &folder.path().join("copy.mp4"), LIMIT).await.unwrap_err();
     assert!(matches!(error, MediaError::Unusable(_)), "{error}");
+}
+
+/// What a table of constant steps doesn't show: reordered pictures, other rates, rates that vary, rolling refresh.
+#[tokio::test]
+async fn rates_and_key_frames_are_those_of_the_pictures() {
+    let tool = tool();
+    let x264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -an";
+    let ntsc = "-f lavfi -i testsrc2=s=320x180:r=30000/1001:d=4";
+    // Every second picture of the last two seconds is missing: 50 and 25 in 4 s.
+    let varies =
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=4 -vf select=lt(t\\,2)+not(mod(n\\,2)) -fps_mode passthrough";
+    let fragments = "-movflags frag_keyframe+empty_moov+default_base_moof";
+    for (clip, rate) in [(ntsc, 29_970), (varies, 19_000)] {
+        for (codec, keys) in [("-g 30 -bf 2", 2..9), ("-g 1", 50..200), ("-g 1000 -intra-refresh 1", 1..2)] {
+            for (name, format) in
+                [("clip.mp4", ""), ("fragmented.mp4", fragments), ("clip.mkv", ""), ("groups.mkv", "-live 1")]
+            {
+                let (_folder, clip) = generate(name, &format!("{clip} {x264} {codec} {format}"));
+                let facts = tool.probe(&clip).await.unwrap();
+                assert_counted(name, &facts, &clip.path);
+                assert!(keys.contains(&facts.key_frames.unwrap()), "{name}, {codec}: {facts:?}");
+                let told = facts.frame_rate_milli.unwrap();
+                assert!(told.abs_diff(rate) < rate / 50, "{name}, {codec}: {told}, made at {rate}");
+            }
+        }
+    }
 }
 
 /// Reolink: fragments, and an index whose durations are all zero.

@@ -123,15 +123,21 @@ async fn a_file_of_four_hours() {
     ] {
         let (folder, clip) = generate(name, &format!("{hours} {options}"));
         let started = Instant::now();
-        let facts = tool.probe(&clip).await.unwrap();
-        assert!(facts.duration_ms.unwrap().abs_diff(FOUR_HOURS_MS) < 1000, "{name}: {facts:?}");
-        tool.poster(&clip, &facts).await.unwrap();
+        let clip_facts = tool.probe(&clip).await.unwrap();
+        assert!(clip_facts.duration_ms.unwrap().abs_diff(FOUR_HOURS_MS) < 1000, "{name}: {clip_facts:?}");
+        tool.poster(&clip, &clip_facts).await.unwrap();
         assert!(started.elapsed() < KNOWN_WITHIN, "{name}: {:?}", started.elapsed());
         let dest = folder.path().join("copy.mp4");
         tool.remux(&clip, &dest, COPIED_WITHIN).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let facts =
             tool.probe(&MediaSource { size: dest.metadata().unwrap().len(), path: dest }).await.unwrap();
         assert!(facts.duration_ms.unwrap().abs_diff(FOUR_HOURS_MS) < 1000, "{name}, copied: {facts:?}");
+        assert_eq!(facts.key_frames, Some(240 * 30), "{name}, copied");
+        let started = Instant::now();
+        let counted = tool.count_pictures(&clip, &clip_facts).await.unwrap();
+        assert_eq!(counted.key_frames, facts.key_frames, "{name}");
+        assert!(counted.frame_rate_milli.unwrap().abs_diff(5000) < 10, "{name}: {counted:?}");
+        assert!(started.elapsed() < KNOWN_WITHIN, "{name}, counted: {:?}", started.elapsed());
     }
 }
 
@@ -185,6 +191,35 @@ async fn a_dahua_file_of_nothing_but_marks() {
         });
         structure_only.probe(&source).await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(2), "{mark:?}: {:?}", started.elapsed());
+    }
+}
+
+/// Counts of billions where the tables hold a few words: told as unknown, or as what is there; and at once.
+#[tokio::test]
+async fn tables_that_claim_billions_of_pictures() {
+    let encode = "-f lavfi -i testsrc2=s=160x120:r=5:d=3 -c:v libx264 -preset ultrafast -g 5";
+    let fragments = "-movflags frag_keyframe+empty_moov+default_base_moof";
+    let structure_only = Ffmpeg::discover(FfmpegConfig {
+        search_path: Some("/nonexistent".into()),
+        ..FfmpegConfig::default()
+    });
+    // Where each table keeps its number of entries, from its name on.
+    for (options, table, count_at) in
+        [("", b"stss", 8), ("", b"stts", 8), ("", b"stsz", 12), (fragments, b"trun", 8)]
+    {
+        let (_folder, clip) = generate("clip.mp4", &format!("{encode} {options}"));
+        let mut content = std::fs::read(&clip.path).unwrap();
+        let places: Vec<_> = (0..content.len() - 4).filter(|&at| &content[at..at + 4] == table).collect();
+        assert!(!places.is_empty());
+        for at in places {
+            content[at + count_at..at + count_at + 4].fill(0xFF);
+        }
+        std::fs::write(&clip.path, content).unwrap();
+        let started = Instant::now();
+        let facts = structure_only.probe(&clip).await.unwrap();
+        assert!(facts.key_frames.is_none_or(|keys| keys <= 3), "{table:?}: {facts:?}");
+        assert!(facts.frame_rate_milli.is_none_or(|rate| rate <= 1_000_000), "{table:?}: {facts:?}");
+        assert!(started.elapsed() < AT_ONCE, "{table:?}: {:?}", started.elapsed());
     }
 }
 
@@ -265,7 +300,9 @@ async fn damaged_structures_never_break_the_probe() {
             let source = MediaSource { size: damaged.len() as u64, path: path.clone() };
             let started = Instant::now();
             let facts = structure_only.probe(&source).await;
-            assert!(facts.is_ok(), "{name}, round {round}: {facts:?}");
+            let facts = facts.unwrap_or_else(|error| panic!("{name}, round {round}: {error}"));
+            assert!(facts.key_frames.is_none_or(|keys| u64::from(keys) <= source.size), "{name}: {facts:?}");
+            assert!(facts.frame_rate_milli.is_none_or(|rate| rate <= 1_000_000), "{name}: {facts:?}");
             assert!(
                 started.elapsed() < Duration::from_secs(5),
                 "{name}, round {round}: {:?}",

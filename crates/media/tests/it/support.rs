@@ -10,7 +10,7 @@ use std::{
 
 use camtrail_media::{Ffmpeg, FfmpegConfig};
 use camtrail_model::{
-    media::MediaSource,
+    media::{MediaFacts, MediaSource},
     ports::{MediaTool, Poster},
 };
 use image::GenericImageView;
@@ -149,6 +149,44 @@ impl View {
         let seconds: f64 = self.stream("video").unwrap()["duration"].as_str().unwrap().parse().unwrap();
         (seconds * 1000.0).round() as u64
     }
+}
+
+/// ffprobe's own count of a file's pictures and key frames, and their mean rate in thousandths a second, from one time to
+/// the next.
+pub(crate) fn counted(path: &Path) -> (u32, u32, f64) {
+    let words = [
+        "-v",
+        "quiet",
+        "-select_streams",
+        "V:0",
+        "-show_entries",
+        "packet=flags,pts_time,dts_time",
+        "-of",
+        "json",
+    ]
+    .map(OsStr::new);
+    let output = run("ffprobe", &[&words[..], &[path.as_os_str()]].concat());
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packets = answer["packets"].as_array().unwrap();
+    let keys = packets.iter().filter(|packet| packet["flags"].as_str().unwrap().starts_with('K')).count();
+    let time =
+        |packet: &Value| packet["pts_time"].as_str().or(packet["dts_time"].as_str())?.parse::<f64>().ok();
+    let times = packets.iter().filter_map(time);
+    let (first, last) = times.fold((f64::MAX, f64::MIN), |(low, high), time| (low.min(time), high.max(time)));
+    let rate = (packets.len() as f64 - 1.0) / (last - first) * 1000.0;
+    (packets.len() as u32, keys as u32, rate)
+}
+
+/// That key frames and rate are what ffprobe counts.
+pub(crate) fn assert_counted(name: &str, facts: &MediaFacts, path: &Path) {
+    let (pictures, keys, rate) = counted(path);
+    assert!(pictures > 1 && keys > 0, "{name}: ffprobe counts {pictures} pictures, {keys} key frames");
+    assert_eq!(facts.key_frames, Some(keys), "{name}: {facts:?}");
+    let told = f64::from(facts.frame_rate_milli.unwrap_or_else(|| panic!("{name}: {facts:?}")));
+    // How long the last picture lasts, containers tell or not. Raw streams have no times that ffprobe could show.
+    let tolerance = 0.005 + 2.0 / f64::from(pictures);
+    let has_times = !name.starts_with("raw.") || path.extension().is_some_and(|extension| extension == "mp4");
+    assert!(!has_times || (told / rate - 1.0).abs() < tolerance, "{name}: {told}, ffprobe {rate}");
 }
 
 /// The kinds of the top-level boxes, in order.

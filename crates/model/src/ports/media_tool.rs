@@ -64,6 +64,14 @@ pub trait MediaTool: Send + Sync {
     /// Finds out what `source` is: by its content, without decoding all of it.
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError>;
 
+    /// Adds to `facts` what [`Self::probe`] leaves out where only a pass over the whole file tells it: frame rate and key
+    /// frames. Costs nothing where they are known.
+    async fn count_pictures(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+    ) -> Result<MediaFacts, MediaError>;
+
     /// Writes a fast-start MP4 with the same encoded video to `dest` (which must not exist), in at most
     /// `limit`. Ok: `dest` is whole and durable. Otherwise `dest` doesn't exist.
     async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError>;

@@ -39,6 +39,10 @@ impl MediaTool for PlainMedia {
         Ok(MediaFacts { container, completeness, ..MediaFacts::unknown() })
     }
 
+    async fn count_pictures(&self, _: &MediaSource, facts: &MediaFacts) -> Result<MediaFacts, MediaError> {
+        Ok(facts.clone())
+    }
+
     async fn remux(&self, _: &MediaSource, _: &Path, _: Duration) -> Result<(), MediaError> {
         Err(MediaError::Missing("tests have no ffmpeg".to_owned()))
     }

@@ -30,6 +30,13 @@ impl MediaTool for Media {
         let whole = std::fs::read(&source.path).is_ok_and(|bytes| bytes == REMUXED);
         Ok(MediaFacts { completeness: if whole { Completeness::Whole } else { facts.completeness }, ..facts })
     }
+    async fn count_pictures(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+    ) -> Result<MediaFacts, MediaError> {
+        PlainMedia.count_pictures(source, facts).await
+    }
     async fn remux(&self, _: &MediaSource, dest: &Path, _: Duration) -> Result<(), MediaError> {
         std::fs::write(dest, REMUXED).map_err(|error| MediaError::Failed(error.to_string()))
     }
