@@ -4,6 +4,7 @@
 //! Stills are decoded in memory-safe code, within limits that are checked before any pixel is; only what that
 //! can't read (a cut picture, a huge one) goes to ffmpeg.
 
+mod blur;
 mod encode;
 mod frames;
 mod ppm;

@@ -4,6 +4,8 @@ use camtrail_model::ports::{MediaError, Poster};
 use image::{RgbImage, imageops};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
+use super::blur;
+
 /// Posters are at most so wide.
 pub(super) const MAX_WIDTH: u32 = 640;
 /// And so high: a picture taller than wide would be a pillar in the list.
@@ -24,12 +26,13 @@ const MIN_WIDTH: u32 = 160;
 
 /// Encodes `picture` (already within the poster's size) as large as fits.
 pub(super) fn fit(picture: &RgbImage) -> Result<Poster, MediaError> {
+    let blur = blur::of(picture);
     let mut smaller;
     let mut picture = picture;
     loop {
         let jpeg = best_that_fits(picture)?;
         if jpeg.len() <= MAX_BYTES || picture.width() <= MIN_WIDTH {
-            return Ok(Poster { jpeg, width: picture.width(), height: picture.height() });
+            return Ok(Poster { jpeg, width: picture.width(), height: picture.height(), blur });
         }
         let (width, height) = (picture.width() * 7 / 8, picture.height() * 7 / 8);
         smaller = imageops::thumbnail(picture, width.max(1), height.max(1));

@@ -42,6 +42,8 @@ pub struct Poster {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
+    /// What a list shows until it is there: a ThumbHash, base 64.
+    pub blur: Option<String>,
 }
 
 /// A small rendition that was made.

@@ -61,6 +61,6 @@ impl MediaTool for PlainMedia {
     }
 
     async fn poster(&self, _: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {
-        Ok(Poster { jpeg: b"poster".to_vec(), width: 320, height: 180 })
+        Ok(Poster { jpeg: b"poster".to_vec(), width: 320, height: 180, blur: Some("blur".to_owned()) })
     }
 }
