@@ -17,6 +17,7 @@ mod queue;
 mod ship;
 mod shipper;
 mod small;
+mod stills;
 mod tree;
 mod verdict;
 mod view;

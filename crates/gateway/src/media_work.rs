@@ -4,11 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camtrail_model::{
     DerivedFiles, DerivedKey, Digest, MediaManifest, ObjectKey,
-    ports::{MediaError, PutWhen, StoreError},
+    ports::{MediaError, Poster, PutWhen, StoreError},
 };
 use camtrail_spool::SpoolEntry;
 
-use crate::ship::{Parts, ShipError, Stored};
+use crate::{
+    ship::{Parts, ShipError, Stored},
+    stills::Stills,
+};
 
 /// Without a camera waiting for it, a remux may take its time.
 const LATE_REMUX_LIMIT: Duration = Duration::from_mins(10);
@@ -19,15 +22,21 @@ const POSTER_TRIES: u32 = 3;
 /// is nothing more to do for it.
 pub(crate) async fn derive(
     parts: &Parts,
+    stills: &Stills,
     entry: &SpoolEntry,
     stored: &Stored,
 ) -> Result<Option<MediaManifest>, ShipError> {
     let Some(now) = look(parts, entry, stored).await? else { return Ok(None) };
     let is_replay = stored.sha256.is_none();
+    let wants_playable = parts.config.remux && stored.wants_playable && (!is_replay || now.is_as_it_came);
     if is_replay {
         match known(parts, &stored.key, &now.sha256).await? {
             Known::Nothing => {}
-            Known::There(manifest) => return again(parts, stored, manifest).await.map(Some),
+            Known::There(manifest) => {
+                let playable =
+                    wants_playable && !manifest.playable && playable_copy(parts, entry, stored).await?;
+                return again(parts, stored, manifest, playable).await.map(Some);
+            }
             Known::NotAllowed => {
                 // It is complete; an earlier try may not have been able to say so.
                 parts.sink.media_changed(&stored.key).await?;
@@ -35,13 +44,12 @@ pub(crate) async fn derive(
             }
         }
     }
-    let wants_playable = stored.wants_playable && !(is_replay && now.opens);
     let mut manifest = MediaManifest { original: stored.original, ..MediaManifest::new(now.sha256) };
-    if wants_playable && parts.config.remux {
+    if wants_playable {
         manifest.playable = playable_copy(parts, entry, stored).await?;
     }
     if parts.config.poster {
-        poster(parts, stored, &mut manifest).await?;
+        poster(parts, stills, entry, stored, &mut manifest).await?;
     }
     if manifest.poster || manifest.playable || manifest.original || manifest.problem.is_some() {
         publish(parts, &stored.key, &manifest).await?;
@@ -49,19 +57,24 @@ pub(crate) async fn derive(
     Ok(Some(manifest))
 }
 
-/// An earlier try came so far: an original may have come since.
+/// An earlier try came so far: an original may have come since, or the copy that it failed at.
 async fn again(
     parts: &Parts,
     stored: &Stored,
-    mut manifest: MediaManifest,
+    manifest: MediaManifest,
+    playable: bool,
 ) -> Result<MediaManifest, ShipError> {
-    if stored.original && !manifest.original {
-        manifest.original = true;
-        publish(parts, &stored.key, &manifest).await?;
-    } else {
+    let fuller = MediaManifest {
+        original: manifest.original || stored.original,
+        playable: manifest.playable || playable,
+        ..manifest.clone()
+    };
+    if fuller == manifest {
         parts.sink.media_changed(&stored.key).await?;
+    } else {
+        publish(parts, &stored.key, &fuller).await?;
     }
-    Ok(manifest)
+    Ok(fuller)
 }
 
 /// Writes the manifest, last, and tells the catalog.
@@ -78,7 +91,8 @@ pub(crate) async fn publish(
 /// The object as it stands.
 struct Now {
     sha256: Digest,
-    opens: bool,
+    /// It is what the camera sent, byte for byte: no remux of an earlier try.
+    is_as_it_came: bool,
 }
 
 /// `None`: there is none, or a fuller upload has taken the key meanwhile, and brings its own.
@@ -94,8 +108,7 @@ async fn look(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Result<Opti
         return Ok(None);
     }
     let sha256 = digest_of(&object, "sha256").or(stored.sha256).unwrap_or(entry.sha256);
-    let opens = object.get("content_type").is_some_and(|content_type| content_type == "video/mp4");
-    Ok(Some(Now { sha256, opens }))
+    Ok(Some(Now { sha256, is_as_it_came: sha256 == entry.sha256 }))
 }
 
 /// The digest of the object as it stands, if it is still this upload's.
@@ -151,26 +164,52 @@ async fn playable_copy(parts: &Parts, entry: &SpoolEntry, stored: &Stored) -> Re
     Ok(true)
 }
 
-async fn poster(parts: &Parts, stored: &Stored, manifest: &mut MediaManifest) -> Result<(), ShipError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match parts.media.poster(&stored.source, &stored.facts).await {
-            Ok(poster) => {
-                let key = DerivedKey::new(&stored.key, DerivedFiles::Poster);
-                parts.store.put_bytes(key.as_str(), &poster.jpeg).await?;
-                manifest.poster = true;
-                (manifest.poster_width, manifest.poster_height) = (Some(poster.width), Some(poster.height));
-                return Ok(());
-            }
+/// Stores the poster: that of a still which the camera took meanwhile, or one that is made now.
+async fn poster(
+    parts: &Parts,
+    stills: &Stills,
+    entry: &SpoolEntry,
+    stored: &Stored,
+    manifest: &mut MediaManifest,
+) -> Result<(), ShipError> {
+    let camera = &entry.start.camera;
+    let still = stills.within(camera, stored);
+    let made;
+    let poster = if let Some(still) = &still {
+        manifest.poster_of = Some(still.key.to_string());
+        &*still.poster
+    } else {
+        match make_poster(parts, stored).await {
+            Ok(Some(poster)) => made = poster,
             // The clip has no poster until ffmpeg is there and a backfill makes one.
-            Err(MediaError::Missing(_)) => return Ok(()),
-            Err(error) if error.may_retry() && tries < POSTER_TRIES => {}
+            Ok(None) => return Ok(()),
             Err(error) => {
                 tracing::warn!(key = %stored.key, %error, "no poster could be made");
                 manifest.problem = Some(error.to_string());
                 return Ok(());
             }
+        }
+        &made
+    };
+    let key = DerivedKey::new(&stored.key, DerivedFiles::Poster);
+    parts.store.put_bytes(key.as_str(), &poster.jpeg).await?;
+    manifest.poster = true;
+    (manifest.poster_width, manifest.poster_height) = (Some(poster.width), Some(poster.height));
+    manifest.blur.clone_from(&poster.blur);
+    stills.remember(camera, stored, poster);
+    Ok(())
+}
+
+/// `None`: there is no ffmpeg.
+async fn make_poster(parts: &Parts, stored: &Stored) -> Result<Option<Poster>, MediaError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match parts.media.poster(&stored.source, &stored.facts).await {
+            Ok(poster) => return Ok(Some(poster)),
+            Err(MediaError::Missing(_)) => return Ok(None),
+            Err(error) if error.may_retry() && tries < POSTER_TRIES => {}
+            Err(error) => return Err(error),
         }
     }
 }

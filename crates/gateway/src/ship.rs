@@ -4,8 +4,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
-    CameraZones, CaptureKind, Completeness, DerivedFiles, DerivedKey, Digest, EventState, FileName,
-    MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
+    CameraZones, CaptureKind, CaptureTime, Completeness, DerivedFiles, DerivedKey, Digest, EventState,
+    FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, Catalog, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
@@ -131,6 +131,9 @@ pub(crate) struct Stored {
     /// Digest of the object that we put; `None` where an earlier shipment is taken as it is.
     pub(crate) sha256: Option<Digest>,
     pub(crate) facts: MediaFacts,
+    pub(crate) kind: CaptureKind,
+    pub(crate) time: CaptureTime,
+    pub(crate) complete: bool,
     /// The file to make a poster of.
     pub(crate) source: MediaSource,
     /// The object is the original in a container that browsers don't open.
@@ -153,6 +156,8 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
             return Ok(Shipped::Noted);
         }
     };
+    let (zone, modified) = (parts.zones.of(&entry.start.camera), entry.start.modified_at);
+    let time = names::capture_time_of_file(&reading, zone, entry.received_at, modified);
     let wants_remux = kind == CaptureKind::Record && facts.container.is_some() && !facts.plays_as_it_is();
     if let Some(key) = place::shipped_before(parts, entry, complete).await? {
         tracing::info!(%key, upload = entry.original_name(), "the same upload again: nothing new");
@@ -173,6 +178,9 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
             key,
             sha256: None,
             facts,
+            kind,
+            time,
+            complete,
             source: data,
             wants_playable: wants_remux,
             original,
@@ -186,8 +194,6 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         tracing::info!(%key, upload, size_bytes = entry.size, "a cut upload of what is stored whole: nothing new");
         return Ok(Shipped::Noted);
     }
-    let (zone, modified) = (parts.zones.of(&entry.start.camera), entry.start.modified_at);
-    let time = names::capture_time_of_file(&reading, zone, entry.received_at, modified);
     let remux_wanted = wants_remux && parts.config.remux;
     let remuxed = if remux_wanted { remux(parts, entry, &data).await } else { Remuxed::No };
     let object = Object::new(parts, entry, facts, remuxed, data).await?;
@@ -228,6 +234,9 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         key: placed.key,
         sha256: Some(object.sha256),
         facts: object.facts,
+        kind,
+        time,
+        complete,
         source: object.source,
         wants_playable,
         original,

@@ -20,6 +20,7 @@ use crate::{
     queue::{Queue, Trouble, wait_after},
     ship::{Parts, ShipError, Shipped, Stored, ship},
     small,
+    stills::Stills,
     view::View,
 };
 
@@ -59,6 +60,7 @@ pub struct Shipper {
     status: Arc<Mutex<ShipperStatus>>,
     media: Arc<Semaphore>,
     encodes: Arc<Semaphore>,
+    stills: Arc<Stills>,
 }
 
 impl Shipper {
@@ -73,7 +75,7 @@ impl Shipper {
         );
         let media = Arc::new(Semaphore::new(MEDIA_AT_ONCE));
         let encodes = Arc::new(Semaphore::new(1));
-        (Self { parts, view, status: Arc::default(), media, encodes }, storage)
+        (Self { parts, view, status: Arc::default(), media, encodes, stills: Arc::default() }, storage)
     }
 
     /// What it is doing; stays current.
@@ -136,7 +138,7 @@ impl Shipper {
     ) -> impl Future<Output = (Arc<SpoolEntry>, Result<Done, ShipError>)> + Send + 'static {
         let (parts, view) = (self.parts.clone(), self.view.clone());
         let (media, encodes) = (Arc::clone(&self.media), Arc::clone(&self.encodes));
-        let finishing = finishing.clone();
+        let (finishing, stills) = (finishing.clone(), Arc::clone(&self.stills));
         async move {
             // In this order: once it isn't held, what its header says is final.
             let held = parts.spool.is_held(&entry.id);
@@ -153,7 +155,7 @@ impl Shipper {
             };
             finishing.is_at(&current.id, Stage::Short);
             tokio::spawn(async move {
-                if let Some(manifest) = derive(&parts, &media, &current, &stored).await {
+                if let Some(manifest) = derive(&parts, &media, &stills, &current, &stored).await {
                     finishing.is_at(&current.id, Stage::Long);
                     make_small(&parts, &encodes, &current, &stored, &manifest).await;
                 }
@@ -215,13 +217,14 @@ async fn isolated(parts: &Parts, entry: &Arc<SpoolEntry>, held: bool) -> Result<
 async fn derive(
     parts: &Parts,
     media: &Semaphore,
+    stills: &Stills,
     entry: &SpoolEntry,
     stored: &Stored,
 ) -> Option<MediaManifest> {
     for failures in 1..=DERIVE_TRIES {
         let outcome = {
             let _permit = media.acquire().await;
-            media_work::derive(parts, entry, stored).await
+            media_work::derive(parts, stills, entry, stored).await
         };
         match outcome {
             Ok(manifest) => return manifest,

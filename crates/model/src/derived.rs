@@ -125,6 +125,9 @@ pub struct MediaManifest {
     /// The poster's height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster_height: Option<u32>,
+    /// The key of the still that the poster is a copy of, where the camera took one within the clip's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poster_of: Option<String>,
     /// Whether `playable.mp4` exists.
     #[serde(default)]
     pub playable: bool,
@@ -162,6 +165,7 @@ impl MediaManifest {
             poster: false,
             poster_width: None,
             poster_height: None,
+            poster_of: None,
             playable: false,
             small: None,
             h264: None,

@@ -25,6 +25,7 @@ use crate::{ShipConfig, SmallRule};
 
 mod copies;
 mod long_outage;
+mod posters;
 
 const WHOLE: &[u8] = b"\xFF\xD8\xFF\xE0 a whole still \xFF\xD9";
 
@@ -40,6 +41,8 @@ struct Flaky {
     refused: AtomicU32,
     /// Takes clips, and no originals beside them.
     no_originals: AtomicBool,
+    /// The gateway's own role may put, and neither look nor read; the catalog's may.
+    gateway_may_not_look: AtomicBool,
 }
 
 impl Flaky {
@@ -91,6 +94,47 @@ impl ObjectStore for Flaky {
     }
 }
 
+/// The store as the gateway's role sees it.
+struct OfGateway(Arc<Flaky>);
+
+impl OfGateway {
+    fn looks(&self) -> Result<(), StoreError> {
+        let refused = self.0.gateway_may_not_look.load(Ordering::SeqCst);
+        if refused { Err(StoreError::Refused("AccessDenied".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for OfGateway {
+    async fn put_file(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        self.0.put_file(key, source, metadata, when).await
+    }
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.put_bytes(key, bytes).await
+    }
+    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        self.looks()?;
+        self.0.head(key).await
+    }
+    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.looks()?;
+        self.0.get_bytes(key, max_bytes).await
+    }
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        self.looks()?;
+        self.0.list(folder, after).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.0.delete(key).await
+    }
+}
+
 struct Bench {
     dir: tempfile::TempDir,
     spool: Spool,
@@ -126,6 +170,7 @@ impl Bench {
             put: Mutex::default(),
             refused: AtomicU32::new(0),
             no_originals: AtomicBool::new(false),
+            gateway_may_not_look: AtomicBool::new(false),
         });
         let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), &base).unwrap();
         let zones = Arc::new(CameraZones::new(jiff::tz::TimeZone::UTC, HashMap::new()));
@@ -142,7 +187,7 @@ impl Bench {
         change(&mut config);
         let parts = Parts {
             spool: spool.clone(),
-            store: Arc::<Flaky>::clone(&store),
+            store: Arc::new(OfGateway(Arc::clone(&store))),
             sink: Arc::new(arrivals),
             cameras: Arc::new(crate::Book(Arc::new(catalog.clone()))),
             ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
@@ -157,10 +202,14 @@ impl Bench {
     }
 
     async fn upload(&self, path: &str, bytes: &[u8], transfer: TransferEnd) {
+        self.upload_from("backyard", path, bytes, transfer).await;
+    }
+
+    async fn upload_from(&self, camera: &str, path: &str, bytes: &[u8], transfer: TransferEnd) {
         let started_at = Millis(1_700_000_000_000 + i64::from(self.clock.fetch_add(1, Ordering::SeqCst)));
         let start = UploadStart {
             account: "camera".to_owned(),
-            camera: CameraName::parse("backyard").unwrap(),
+            camera: CameraName::parse(camera).unwrap(),
             path: path.split('/').map(str::to_owned).collect(),
             started_at,
             modified_at: None,

@@ -14,10 +14,14 @@ const CLIP: &[u8] =
 const REMUXED: &[u8] =
     b"\0\0\0\x18ftypisom\0\0\0\0isommp42 the same pictures in a container that browsers know, and no sound";
 
-/// [`PlainMedia`] that can remux, and whose machine fails a number of small renditions.
+/// An MP4 that breaks off.
+const CUT: &[u8] = b"\0\0\0\x18ftypisom\0\0\0\0isommp42 the same pictures as far as they came";
+
+/// [`PlainMedia`] that can remux, and whose machine fails a number of remuxes and small renditions.
 #[derive(Default)]
 struct Media {
     small_failures: AtomicU32,
+    remux_failures: AtomicU32,
 }
 
 #[async_trait]
@@ -27,8 +31,12 @@ impl MediaTool for Media {
     }
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
         let facts = PlainMedia.probe(source).await?;
-        let whole = std::fs::read(&source.path).is_ok_and(|bytes| bytes == REMUXED);
-        Ok(MediaFacts { completeness: if whole { Completeness::Whole } else { facts.completeness }, ..facts })
+        let completeness = match std::fs::read(&source.path) {
+            Ok(bytes) if bytes == REMUXED => Completeness::Whole,
+            Ok(bytes) if bytes == CUT => Completeness::Cut("it breaks off".to_owned()),
+            _ => facts.completeness,
+        };
+        Ok(MediaFacts { completeness, ..facts })
     }
     async fn count_pictures(
         &self,
@@ -38,6 +46,7 @@ impl MediaTool for Media {
         PlainMedia.count_pictures(source, facts).await
     }
     async fn remux(&self, _: &MediaSource, dest: &Path, _: Duration) -> Result<(), MediaError> {
+        Flaky::fails(&self.remux_failures).map_err(|_| MediaError::Failed("the machine".to_owned()))?;
         std::fs::write(dest, REMUXED).map_err(|error| MediaError::Failed(error.to_string()))
     }
     async fn small(
@@ -59,11 +68,11 @@ fn bench(media: Media, change: impl FnOnce(&mut ShipConfig)) -> Bench {
 }
 
 impl Bench {
-    async fn beside(&self, event: &CatalogRecord, file: DerivedFiles) -> Option<Vec<u8>> {
+    pub(super) async fn beside(&self, event: &CatalogRecord, file: DerivedFiles) -> Option<Vec<u8>> {
         self.store.get_bytes(DerivedKey::new(&event.object_key, file).as_str(), 1 << 20).await.unwrap()
     }
 
-    async fn manifest(&self, event: &CatalogRecord) -> MediaManifest {
+    pub(super) async fn manifest(&self, event: &CatalogRecord) -> MediaManifest {
         serde_json::from_slice(&self.beside(event, DerivedFiles::Manifest).await.unwrap()).unwrap()
     }
 
@@ -145,6 +154,38 @@ async fn a_spool_that_fills_up_does_without() {
     bench.upload(CLIP_NAME, CLIP, TransferEnd::Complete).await;
     let clip = bench.only().await;
     assert!(clip.poster && !clip.small_copy, "{clip:?}");
+}
+
+/// A cut MP4 is no copy of an earlier try only because it is an MP4. With or without a manifest of that try.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_mp4_whose_remux_failed_gets_its_copy_when_it_comes_again() {
+    for poster in [true, false] {
+        let media = Media::default();
+        media.remux_failures.store(2, Ordering::SeqCst);
+        let bench = bench(media, |config| config.poster = poster);
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            bench.upload("record/MDalarm_20160830_152954.mp4", CUT, cut()).await;
+            let clip = bench.only().await;
+            assert_eq!((clip.metadata.original_sha256, clip.poster), (Some(Digest::of(CUT)), poster));
+            assert_eq!(clip.metadata.sha256, clip.metadata.original_sha256, "stored as it came");
+            told.push(clip.playable_copy);
+        }
+        assert_eq!(told, [false, true, true], "poster: {poster}");
+        let put = bench.store.put.lock().unwrap().clone();
+        assert_eq!(put.iter().filter(|key| key.ends_with("/playable.mp4")).count(), 1, "{put:?}");
+    }
+}
+
+/// What was remuxed in time needs no copy, however often it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_mp4_that_was_remuxed_gets_no_second_copy() {
+    let bench = bench(Media::default(), |_| {});
+    for _ in 0..2 {
+        bench.upload("record/MDalarm_20160830_152954.mp4", CUT, cut()).await;
+        let clip = bench.only().await;
+        assert_eq!((clip.metadata.sha256, clip.playable_copy), (Some(Digest::of(REMUXED)), false));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
