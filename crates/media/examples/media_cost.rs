@@ -1,6 +1,7 @@
 //! One piece of media work in a process of its own, as the program does it: `make bench-media` measures it.
 //!
-//! `media_cost remux CLIP COPY`, `media_cost poster CLIP POSTER`, `media_cost nothing`.
+//! `media_cost probe CLIP`, `media_cost count CLIP` (a probe, and what a pass over the file tells), `media_cost remux CLIP
+//! COPY`, `media_cost poster CLIP POSTER`, `media_cost nothing`.
 
 use std::{env, error::Error, fs, path::PathBuf, time::Duration};
 
@@ -17,13 +18,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match words[..] {
         // What starting up costs: it comes once in the program's life, and isn't part of the work.
         ["nothing"] => {}
+        ["probe", clip] => {
+            tool.probe(&source(clip)?).await?;
+        }
+        ["count", clip] => {
+            let clip = source(clip)?;
+            let counted = tool.count_pictures(&clip, &tool.probe(&clip).await?).await?;
+            counted.key_frames.ok_or("no key frames were counted")?;
+        }
         ["remux", clip, copy] => tool.remux(&source(clip)?, &PathBuf::from(copy), LIMIT).await?,
         ["poster", clip, poster] => {
             let clip = source(clip)?;
             let facts = camtrail_model::MediaFacts::unknown();
             fs::write(poster, tool.poster(&clip, &facts).await?.jpeg)?;
         }
-        _ => return Err("media_cost remux CLIP COPY | poster CLIP POSTER | nothing".into()),
+        _ => {
+            return Err(
+                "media_cost probe CLIP | count CLIP | remux CLIP COPY | poster CLIP POSTER | nothing".into(),
+            );
+        }
     }
     Ok(())
 }

@@ -246,6 +246,41 @@ async fn rates_and_key_frames_are_those_of_the_pictures() {
     }
 }
 
+/// ffmpeg reads Dahua's container and doesn't write it: frames as a recorder writes them, each fifth of a second a sound.
+#[tokio::test]
+async fn pictures_of_a_dahua_file_are_what_ffprobe_counts() {
+    const PICTURE_MS: u32 = 40;
+    let frame = |kind: u8, number: u32, payload: &[u8]| {
+        let ms = number * PICTURE_MS;
+        let clock = 26 << 26 | 8 << 22 | 15 << 17 | 10 << 12 | 7 << 6 | (ms / 1000);
+        let extensions: &[u8] = match kind {
+            0xF0 => &[0x83, 1, 0x0E, 2],
+            _ => &[0x81, 0, 2, 25, 0x82, 0, 0, 0, 0x80, 2, 0x68, 1],
+        };
+        let length = (24 + extensions.len() + payload.len() + 8) as u32;
+        let mut all = [&b"DHAV"[..], &[kind, 0, 0, 0], &number.to_le_bytes(), &length.to_le_bytes()].concat();
+        all.extend(u32::to_le_bytes(clock));
+        all.extend((ms as u16).to_le_bytes());
+        all.extend([extensions.len() as u8, 0]);
+        all.extend([extensions, payload, b"dhav", &length.to_le_bytes()].concat());
+        all
+    };
+    let mut content = Vec::new();
+    for number in 0..200 {
+        let is_key = number % 50 == 0;
+        let picture = [&[0, 0, 0, 1, if is_key { 0x65 } else { 0x41 }][..], &[0x9A; 300]].concat();
+        content.extend(frame(if is_key { 0xFD } else { 0xFC }, number, &picture));
+        if number % 5 == 0 {
+            content.extend(frame(0xF0, number, &[0xD5; 160]));
+        }
+    }
+    let (_folder, clip) = file("clip.dav", content);
+    let facts = tool().probe(&clip).await.unwrap();
+    assert_eq!((facts.key_frames, facts.frame_rate_milli), (Some(4), Some(25_000)), "{facts:?}");
+    let (pictures, keys, _) = crate::support::counted(&clip.path);
+    assert_eq!((pictures, keys), (200, 4));
+}
+
 /// Reolink: fragments, and an index whose durations are all zero.
 #[tokio::test]
 async fn a_fragment_cut_in_two_is_cut() {
