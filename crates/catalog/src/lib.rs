@@ -129,6 +129,8 @@ impl Catalog for SqliteCatalog {
 
 #[cfg(test)]
 mod tests {
+    use camtrail_model::ports::ReviewState;
+
     use super::*;
 
     fn fresh(dir: &Path, number: &mut u32) -> SqliteCatalog {
@@ -141,6 +143,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut number = 0;
         camtrail_model::testing::catalog_contract(|| Arc::new(fresh(dir.path(), &mut number))).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keeps_the_contract_of_incidents() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut number = 0;
+        let fresh = || {
+            let catalog = fresh(dir.path(), &mut number);
+            (Arc::new(catalog.clone()) as Arc<dyn Catalog>, Arc::new(catalog) as Arc<dyn ReviewState>)
+        };
+        camtrail_model::testing::incidents_contract(120, fresh).await;
     }
 
     #[tokio::test]

@@ -10,5 +10,6 @@ mod contract;
 mod costs;
 mod failures;
 mod faulty;
+mod incidents;
 mod random;
 mod support;
