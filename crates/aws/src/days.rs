@@ -52,6 +52,11 @@ pub(crate) fn item_key(day: i64) -> String {
     format!("{:07}", day + DAY_NUMBER_SHIFT)
 }
 
+/// The day of such a key.
+pub(crate) fn day_of_key(digits: &str) -> Option<i64> {
+    digits.parse::<i64>().ok().map(|number| number - DAY_NUMBER_SHIFT)
+}
+
 /// The first instant that may stand under a date.
 pub(crate) fn earliest_ms(date: Date) -> i64 {
     let midnight = midnight_ms(date);

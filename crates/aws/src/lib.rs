@@ -11,6 +11,7 @@ mod attributes;
 mod call;
 mod cameras;
 mod config;
+mod counts;
 mod day_walk;
 mod days;
 mod db;
@@ -29,6 +30,7 @@ use async_trait::async_trait;
 use camtrail_model::{
     CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
     ObjectKey, Page, PageSize, Position,
+    counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use jiff::civil::Date;
@@ -161,6 +163,10 @@ impl Catalog for DynamoCatalog {
         after: Option<&Position>,
     ) -> Result<Page, CatalogError> {
         pages::page(&self.db, query, limit, after).await
+    }
+
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {
+        counts::counts(&self.db, query).await
     }
 
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError> {

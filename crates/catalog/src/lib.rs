@@ -8,6 +8,7 @@
 
 mod accounts;
 mod changes;
+mod counts;
 mod db;
 mod events;
 mod expiry;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use camtrail_model::{
     CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest,
     ObjectBase, ObjectKey, Page, PageSize, Position,
+    counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use tokio::sync::watch;
@@ -98,6 +100,11 @@ impl Catalog for SqliteCatalog {
     ) -> Result<Page, CatalogError> {
         let (query, after, base) = (query.clone(), after.cloned(), Arc::clone(&self.base));
         self.db.read(move |db| pages::page(db, &base, &query, limit, after.as_ref())).await
+    }
+
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {
+        let query = query.clone();
+        self.db.read(move |db| counts::counts(db, &query)).await
     }
 
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError> {

@@ -103,6 +103,6 @@ mod tests {
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
-        assert_eq!(version, 5);
+        assert_eq!(version, crate::migrations::CATALOG.len() as i64);
     }
 }

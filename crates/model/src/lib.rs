@@ -5,6 +5,7 @@
 
 pub mod camera;
 pub mod capture;
+pub mod counts;
 pub mod derived;
 pub mod event;
 pub mod groups;

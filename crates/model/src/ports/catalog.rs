@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     camera::CameraName,
+    counts::{CountQuery, Counts},
     derived::MediaManifest,
     event::{CatalogRecord, EventId},
     live::{ChangeSeq, Changes},
@@ -140,6 +141,10 @@ pub trait Catalog: Send + Sync {
         limit: PageSize,
         after: Option<&Position>,
     ) -> Result<Page, CatalogError>;
+
+    /// How many captures there are, by hour, day or camera: from counters that are kept with each event, so that it costs
+    /// what its buckets cost, however many events there are.
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError>;
 
     /// All cameras, by name.
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError>;

@@ -2,6 +2,7 @@
 
 mod accounts_contract;
 mod catalog_contract;
+mod counts_contract;
 mod dice;
 mod failures_contract;
 mod groups_contract;
