@@ -163,6 +163,15 @@ mod tests {
         camtrail_model::testing::incidents_contract(120, fresh).await;
     }
 
+    #[tokio::test(flavor = "multi_thread")]
+    async fn pages_are_strict_while_others_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = fresh(dir.path(), &mut 0);
+        let busy = camtrail_model::testing::busy_contract(Arc::new(catalog.clone()), Arc::new(catalog)).await;
+        eprintln!("{busy:?}");
+        assert!(busy.writes > 50, "{busy:?}");
+    }
+
     #[tokio::test]
     async fn survives_a_restart_and_remembers_its_changes() {
         let dir = tempfile::tempdir().unwrap();

@@ -21,3 +21,12 @@ async fn keeps_the_contract_of_incidents() {
     };
     camtrail_model::testing::incidents_contract(40, fresh).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_strict_while_others_write() {
+    let (catalog, _) = fresh().await;
+    let accounts = DynamoAccounts::beside(&catalog);
+    let busy = camtrail_model::testing::busy_contract(Arc::new(catalog), Arc::new(accounts)).await;
+    eprintln!("{busy:?}");
+    assert!(busy.writes > 50, "{busy:?}");
+}

@@ -1,6 +1,7 @@
 //! Fakes and contract suites. A suite runs on every implementation of its port, fakes included.
 
 mod accounts_contract;
+mod busy_contract;
 mod catalog_contract;
 mod counts_contract;
 mod dice;
@@ -14,6 +15,7 @@ pub mod store_contract;
 mod tokens_contract;
 
 pub use accounts_contract::accounts_contract;
+pub use busy_contract::{Busy, busy_contract};
 pub use catalog_contract::catalog_contract;
 pub use dice::Dice;
 pub use failures_contract::failures_contract;
