@@ -29,7 +29,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use camtrail_model::{
     CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
-    ObjectKey, Page, PageSize, Position,
+    ObjectKey, Order, Page, PageSize, Position,
     counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
@@ -163,6 +163,15 @@ impl Catalog for DynamoCatalog {
         after: Option<&Position>,
     ) -> Result<Page, CatalogError> {
         pages::page(&self.db, query, limit, after).await
+    }
+
+    async fn stored_later(
+        &self,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError> {
+        Days::touched_later(&self.db, order, from, stored_after).await
     }
 
     async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {

@@ -25,8 +25,8 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest,
-    ObjectBase, ObjectKey, Page, PageSize, Position,
+    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
+    ObjectBase, ObjectKey, Order, Page, PageSize, Position,
     counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
@@ -100,6 +100,15 @@ impl Catalog for SqliteCatalog {
     ) -> Result<Page, CatalogError> {
         let (query, after, base) = (query.clone(), after.cloned(), Arc::clone(&self.base));
         self.db.read(move |db| pages::page(db, &base, &query, limit, after.as_ref())).await
+    }
+
+    async fn stored_later(
+        &self,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError> {
+        self.db.read(move |db| pages::stored_later(db, order, from, stored_after)).await
     }
 
     async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {

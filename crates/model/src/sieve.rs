@@ -1,16 +1,18 @@
 //! Pages of events by what no catalog has an order for: what a person has seen, what is protected.
 //!
-//! A page reads on until it is full, so none is empty while more follows; what it reads is bounded by [`LOOKED_MAX`].
+//! A page reads on until it is full, so none is empty while more follows; what it reads is bounded by [`LOOKED_MAX`]. What
+//! was marked as viewed up to a place is passed over without being read.
 //! Where that many in a row don't fit, the page ends with what it has, or, where it has nothing, says up to where it
 //! looked, so that whoever asks can go on from there.
 
 use std::collections::HashSet;
 
 use crate::{
+    capture::CaptureKind,
     event::{CatalogRecord, EventId},
     page::{EventQuery, Order, Page, PageSize, Position},
     ports::{Catalog, CatalogError, REVIEWS_MAX, ReviewState},
-    review::Reviewed,
+    review::{Reviewed, Step},
     time::Millis,
 };
 
@@ -95,9 +97,50 @@ impl Sieve<'_> {
                 }
                 return Ok(Page { items, next: Some(next) });
             }
-            after = Some(next);
             chunk = (chunk * 2).min(PageSize::MAX);
+            after = match self.jump(catalog, query.order, next).await? {
+                Some(next) => Some(next),
+                None => return Ok(Page { items, next: None }),
+            };
         }
+    }
+
+    /// The place behind `after` up to which all is viewed because somebody said "all up to here"; `after` where nobody did,
+    /// `None` where that is so to the end.
+    async fn jump(
+        &self,
+        catalog: &dyn Catalog,
+        order: Order,
+        after: Position,
+    ) -> Result<Option<Position>, CatalogError> {
+        let Some((review, user, true)) = self.unviewed else { return Ok(Some(after)) };
+        let up_to = review.viewed_up_to(user).await?;
+        // The step that reaches furthest: newest first, any that begins before here reaches to the end.
+        let is_newest_first = order == Order::NewestFirst;
+        let reaches = |step: &&Step| step.up_to > after || is_newest_first && step.up_to == after;
+        let steps = up_to.steps().iter().filter(reaches);
+        let step = match order {
+            Order::NewestFirst => steps.max_by_key(|step| step.at),
+            Order::OldestFirst => steps.max_by(|a, b| a.up_to.cmp(&b.up_to)),
+        };
+        let Some(step) = step else { return Ok(Some(after)) };
+        let at = after.event_ts;
+        let late = catalog.stored_later(order, at, step.at).await?;
+        let again = review.marked_unviewed(user, order, &after).await?.map(|id| id.event_ts);
+        // Just before the first that may not be viewed; events of that very place are.
+        let place =
+            |event_ts, fraction, kind| Position { event_ts, fraction, kind, camera: after.camera.clone() };
+        let jumped = match order {
+            Order::NewestFirst => {
+                let Some(first) = late.max(again) else { return Ok(None) };
+                place(first.plus(1), 0, CaptureKind::Record)
+            }
+            Order::OldestFirst => {
+                let first = [late, again].into_iter().flatten().fold(step.up_to.event_ts, Millis::min);
+                place(first.plus(-1), 999_999_999, CaptureKind::Snap)
+            }
+        };
+        Ok(Some(if order.is_before(&after, &jumped) { jumped } else { after }))
     }
 }
 

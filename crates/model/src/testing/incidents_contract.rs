@@ -8,8 +8,8 @@ use crate::{
     CameraName, CaptureKind, CatalogRecord, EventId, EventQuery, EventState, Gap, IncidentId, Millis, Order,
     PageSize, Sieve, SieveError,
     incident_walk::{Incident, incident, incident_page},
-    incidents::partition,
-    ports::{Catalog, ReviewState},
+    incidents::{partition, start_of},
+    ports::{Catalog, Clock as _, ReviewState, SystemClock},
     testing::record,
 };
 
@@ -31,6 +31,10 @@ where
         bench.walks_give_the_partition().await;
         bench.filters_choose_what_is_shown().await;
         bench.incidents_are_found_by_their_ids().await;
+    }
+    for days_ahead in [1, 0] {
+        let (catalog, review) = fresh();
+        what_was_viewed_up_to_a_place_is_passed_over(&*catalog, &*review, days_ahead).await;
     }
     let (catalog, review) = fresh();
     grown_incidents_repeat_nothing(&*catalog).await;
@@ -298,6 +302,59 @@ async fn grown_incidents_repeat_nothing(catalog: &dyn Catalog) {
         let mut old: Vec<_> = seen.iter().filter(|capture| there.contains(capture)).cloned().collect();
         old.sort_by_key(CatalogRecord::id);
         assert_eq!(ids_of(&old), ids_of(&there), "{order:?}: once each");
+    }
+}
+
+/// But for what arrived later, and what was marked as unviewed since.
+async fn what_was_viewed_up_to_a_place_is_passed_over(
+    catalog: &dyn Catalog,
+    review: &dyn ReviewState,
+    days_ahead: i64,
+) {
+    const HOUR_MS: i64 = 3_600_000;
+    let place = |n: i64| record("a", n * HOUR_MS, CaptureKind::Snap, &format!("{n}.jpg"));
+    for n in 0..170 {
+        assert!(catalog.record(&place(n)).await.is_ok());
+    }
+    let said = SystemClock.now().plus(days_ahead * 24 * HOUR_MS);
+    assert!(review.mark_up_to(USER, &place(165).id(), said).await.is_ok());
+    assert!(review.mark_up_to(USER, &place(100).id(), said.plus(1)).await.is_ok());
+    assert!(review.mark(USER, &[place(20).id(), place(21).id()], false, said.plus(2)).await.is_ok());
+    assert!(review.mark(USER, &[place(168).id(), place(21).id()], true, said.plus(3)).await.is_ok());
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let at = place(50).time().instant;
+        let found = catalog.stored_later(order, at, Millis(0)).await;
+        assert!(found.is_ok_and(|found| found == Some(at)), "{order:?}: one of that very moment");
+        if days_ahead > 0 {
+            let found = catalog.stored_later(order, at, said).await;
+            assert!(found.is_ok_and(|found| found.is_none()), "{order:?}: nothing comes from the future");
+        }
+    }
+    let mut want: Vec<i64> = vec![20, 166, 167, 169];
+    if days_ahead == 0 {
+        // What is recorded after it was said. A catalog may go by when that was.
+        for n in [60, 130] {
+            let mut late = place(n * 2);
+            late.object_key = place(n).object_key.with_file(crate::FileName::from_upload("late.jpg"));
+            late.metadata.time = place(n).metadata.time;
+            late.metadata.stored_at = said.plus(60_000);
+            assert!(catalog.record(&late).await.is_ok());
+            want.push(n);
+        }
+        want.sort_unstable();
+    }
+    let unviewed = Sieve { unviewed: Some((review, USER, true)), protected: None };
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        let query = EventQuery { order, ..EventQuery::default() };
+        let mut want = want.clone();
+        if order == Order::NewestFirst {
+            want.reverse();
+        }
+        for limit in [1, 3, 500] {
+            let got = sifted(catalog, &query, &unviewed, limit).await;
+            let got: Vec<_> = got.iter().map(|record| start_of(record) / HOUR_MS).collect();
+            assert_eq!(got, want, "{order:?} by {limit}, {days_ahead}");
+        }
     }
 }
 
