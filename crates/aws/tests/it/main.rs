@@ -8,6 +8,7 @@ mod burst;
 mod changes;
 mod contract;
 mod costs;
+mod counts;
 mod failures;
 mod faulty;
 mod incidents;
