@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
-        bench bench-idle bench-cameras bench-media bench-function kill \
+        bench bench-idle bench-cameras bench-media bench-function bench-counts kill \
         faults fsync-order rebuild catalogs fuzz clean
 
 help: ## list the commands
@@ -93,6 +93,9 @@ bench-media: setup-test web ## CPU of a remux and a poster beside plain ffmpeg, 
 bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
 	@scripts/bench-function
 
+bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENCH_EVENTS ("10000 1000000") events
+	cargo run $(CARGO_FLAGS) --release -p camtrail-catalog --example counts_cost -- $${CAMTRAIL_BENCH_EVENTS:-10000 1000000}
+
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	CAMTRAIL_KILL_UPLOADS=$${CAMTRAIL_KILL_UPLOADS:-2000} CAMTRAIL_KILLS=$${CAMTRAIL_KILLS:-30} \
@@ -113,9 +116,10 @@ rebuild: setup-test web ## a lost catalog comes back from the store alone: CAMTR
 	CAMTRAIL_REBUILD_OBJECTS=$${CAMTRAIL_REBUILD_OBJECTS:-100000} \
 	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests rebuild::a_lost_catalog -- --nocapture
 
-catalogs: setup-test ## the DynamoDB catalog's long forms: CAMTRAIL_BURST_EVENTS (5000), CAMTRAIL_RANDOM_CASES (200)
+catalogs: setup-test ## the catalogs' long forms: CAMTRAIL_BURST_EVENTS (5000), _RANDOM_CASES (200), _BUSY_SECONDS (60), _INCIDENT_ROUNDS (10)
 	CAMTRAIL_BURST_EVENTS=$${CAMTRAIL_BURST_EVENTS:-5000} CAMTRAIL_RANDOM_CASES=$${CAMTRAIL_RANDOM_CASES:-200} \
-	  cargo test $(CARGO_FLAGS) -p camtrail-aws --test it -- --nocapture
+	CAMTRAIL_BUSY_SECONDS=$${CAMTRAIL_BUSY_SECONDS:-60} CAMTRAIL_INCIDENT_ROUNDS=$${CAMTRAIL_INCIDENT_ROUNDS:-10} \
+	  cargo test $(CARGO_FLAGS) -p camtrail-catalog -p camtrail-aws -- --nocapture
 
 fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
 	@scripts/fuzz names

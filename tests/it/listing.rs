@@ -31,6 +31,35 @@ fn pages_and_filters_over_real_uploads() {
     assert_eq!(ids("from=2016-08-30T22:51:02Z&to=2016-08-30T22:51:04Z").len(), 4);
     assert!(ids("camera=nobody").is_empty());
 
+    // Days and hours are the camera's: what is left of a day counts by its own clock.
+    let counts = |query: &str| web.get(&format!("/api/v1/counts?{query}")).json()["items"].clone();
+    let buckets = |query: &str| -> Vec<String> {
+        let items = counts(query);
+        let bucket = |item: &serde_json::Value| {
+            format!("{} {} {} {}", item["date"], item["hour"], item["records"], item["snaps"])
+                .replace('"', "")
+        };
+        items.as_array().unwrap().iter().map(bucket).collect()
+    };
+    assert_eq!(buckets("by=hour"), ["2016-08-31 0 1 0", "2016-08-30 15 0 12"]);
+    assert_eq!(buckets("by=day&from=2016-08-30&to=2016-08-31"), ["2016-08-30 null 0 12"]);
+    assert_eq!(counts("by=camera").as_array().unwrap().len(), 3);
+    let incidents = web.get("/api/v1/incidents?limit=1").json();
+    let next =
+        web.get(&format!("/api/v1/incidents?limit=1&cursor={}", text(&incidents, "next_cursor"))).json();
+    let together = &next["items"][0];
+    assert_eq!(
+        (&together["snaps"], &together["more"], &next["next_cursor"]),
+        (&12.into(), &0.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(together["cameras"], serde_json::json!(["cam0", "cam1", "cam2"]));
+    let alone = web.get(&format!("/api/v1/incidents/{}", text(together, "id"))).json();
+    assert_eq!(alone["events"].as_array().unwrap().len(), 12);
+    assert_eq!(ids("unviewed=true&limit=5"), all);
+    let up_to = serde_json::json!({"up_to": all[0]});
+    assert_eq!(web.request("POST", "/api/v1/events/viewed", &[], Some(&up_to)).status, 204);
+    assert_eq!((ids("unviewed=true").len(), ids("unviewed=false&limit=4")), (0, all.clone()));
+
     let first = web.get("/api/v1/events?limit=2&camera=cam0").json();
     let cursor = text(&first, "next_cursor");
     for query in [

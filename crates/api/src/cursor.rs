@@ -7,18 +7,26 @@ use camtrail_model::{EventId, EventQuery, Millis, Position, ports::Viewed};
 
 use crate::problem::Problem;
 
+/// What a walk through pages is of, besides its query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Walk {
+    /// A group of cameras.
+    pub(crate) group: Option<String>,
+    /// What the person has viewed, or hasn't.
+    pub(crate) unviewed: Option<bool>,
+    /// What is protected, or isn't.
+    pub(crate) protected: Option<bool>,
+    /// Incidents, and the seconds that end one; else events.
+    pub(crate) gap_s: Option<u16>,
+}
+
 const PURPOSE: &str = "cursor";
 const VIEWED_PURPOSE: &str = "cursor of viewed";
 
-/// The text for the place `position` in the pages of `query`, of a group of cameras or of none.
-pub(crate) fn encode(
-    key: &SigningKey,
-    query: &EventQuery,
-    group: Option<&str>,
-    position: &Position,
-) -> String {
+/// The text for the place `position` in the pages of `query`.
+pub(crate) fn encode(key: &SigningKey, query: &EventQuery, walk: &Walk, position: &Position) -> String {
     let position = position.to_string();
-    let signature = key.sign(PURPOSE, &message(query, group, &position));
+    let signature = key.sign(PURPOSE, &message(query, walk, &position));
     format!("{position}.{signature}")
 }
 
@@ -26,7 +34,7 @@ pub(crate) fn encode(
 pub(crate) fn decode(
     key: &SigningKey,
     query: &EventQuery,
-    group: Option<&str>,
+    walk: &Walk,
     text: &str,
 ) -> Result<Position, Problem> {
     let wrong = || {
@@ -35,7 +43,7 @@ pub(crate) fn decode(
         )
     };
     let (position, signature) = text.split_once('.').ok_or_else(wrong)?;
-    if !key.verify(PURPOSE, &message(query, group, position), signature) {
+    if !key.verify(PURPOSE, &message(query, walk, position), signature) {
         return Err(wrong());
     }
     EventId::parse(position).ok_or_else(wrong)
@@ -73,12 +81,10 @@ fn viewed_message(user: &str, since: Millis, place: &str) -> String {
     format!("{}\0{place}\0{user}", since.0)
 }
 
-fn message(query: &EventQuery, group: Option<&str>, position: &str) -> String {
+fn message(query: &EventQuery, walk: &Walk, position: &str) -> String {
     let mut stable = StableHasher::default();
     query.hash(&mut stable);
-    if let Some(group) = group {
-        group.hash(&mut stable);
-    }
+    walk.hash(&mut stable);
     format!("{}\0{position}", data_encoding::HEXLOWER.encode(&camtrail_auth::mac(b"query", &stable.0)))
 }
 

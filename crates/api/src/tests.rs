@@ -26,6 +26,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::state::{ApiParts, SpoolStatus, Status, StatusSource};
 
+mod timeline;
+
 const SPOOL_BYTES: u64 = 100_000;
 
 struct Fixed;

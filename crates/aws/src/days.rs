@@ -11,7 +11,10 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use camtrail_model::{CaptureKind, CatalogRecord, Millis, ports::CatalogError};
+use camtrail_model::{
+    CaptureKind, CatalogRecord, Millis, Order,
+    ports::{CatalogError, Clock as _, SystemClock},
+};
 use jiff::{Timestamp, civil::Date, tz::Offset};
 
 use crate::{
@@ -33,6 +36,8 @@ const TRUST: Duration = Duration::from_mins(5);
 /// How long a day must have been empty, and said so, before it is forgotten: longer than [`TRUST`], the longest
 /// transaction and what clocks differ by, together.
 const EMPTY_MS: i64 = 15 * 60_000;
+/// When a day was last made sure of.
+const TOUCHED_AT: &str = "touched_at";
 const TRUSTED_MAX: usize = 4_096;
 /// Makes day numbers positive, so that their digits sort.
 const DAY_NUMBER_SHIFT: i64 = 5_000_000;
@@ -50,6 +55,11 @@ pub(crate) fn day_number(ms: i64) -> i64 {
 
 pub(crate) fn item_key(day: i64) -> String {
     format!("{:07}", day + DAY_NUMBER_SHIFT)
+}
+
+/// The day of such a key.
+pub(crate) fn day_of_key(digits: &str) -> Option<i64> {
+    digits.parse::<i64>().ok().map(|number| number - DAY_NUMBER_SHIFT)
 }
 
 /// The first instant that may stand under a date.
@@ -85,6 +95,8 @@ pub(crate) struct Day {
     pub(crate) date: Date,
     /// Rows of the article's own function were found here.
     pub(crate) article: bool,
+    /// When a writer last made sure of it; `None`: not known.
+    touched_at: Option<i64>,
     /// Into how many shards each kind was ever written.
     shards: [BTreeSet<u16>; 2],
 }
@@ -92,7 +104,12 @@ pub(crate) struct Day {
 impl Day {
     /// A day as one with these shards would be.
     pub(crate) fn assumed(date: Date, shards: u16) -> Self {
-        Self { date, article: false, shards: [BTreeSet::from([shards]), BTreeSet::from([shards])] }
+        Self {
+            date,
+            article: false,
+            touched_at: None,
+            shards: [BTreeSet::from([shards]), BTreeSet::from([shards])],
+        }
     }
 
     pub(crate) fn read(item: &Item) -> Result<Self, CatalogError> {
@@ -102,7 +119,8 @@ impl Day {
             let numbers = item.get(shards_attribute(kind)).and_then(|value| value.as_ns().ok());
             numbers.into_iter().flatten().filter_map(|digits| digits.parse().ok()).collect()
         });
-        Ok(Self { date, article: get_bool(item, "article")?, shards })
+        let touched_at = get_number_opt(item, TOUCHED_AT)?;
+        Ok(Self { date, article: get_bool(item, "article")?, touched_at, shards })
     }
 
     /// The partitions of a kind.
@@ -145,8 +163,14 @@ impl Days {
             return Ok(());
         }
         let shards = AttributeValue::Ns(vec![db.shards.to_string()]);
-        self.update(db, date, "ADD #s :s SET #d = :d REMOVE empty_since", shards_attribute(kind), shards)
-            .await?;
+        self.update(
+            db,
+            date,
+            "ADD #s :s SET #d = :d, touched_at = :now REMOVE empty_since",
+            shards_attribute(kind),
+            shards,
+        )
+        .await?;
         let mut trusted = self.lock();
         if trusted.len() >= TRUSTED_MAX {
             trusted.retain(|_, at| is_trusted(at));
@@ -161,7 +185,7 @@ impl Days {
 
     /// Notes that a day holds rows of the article's.
     pub(crate) async fn note_article(&self, db: &Db, date: Date) -> Result<(), CatalogError> {
-        let update = "SET #s = :s, #d = :d REMOVE empty_since";
+        let update = "SET #s = :s, #d = :d, touched_at = :now REMOVE empty_since";
         self.update(db, date, update, "article", AttributeValue::Bool(true)).await
     }
 
@@ -184,7 +208,8 @@ impl Days {
             .expression_attribute_names("#s", attribute)
             .expression_attribute_names("#d", "date")
             .expression_attribute_values(":s", value)
-            .expression_attribute_values(":d", text(date.to_string()));
+            .expression_attribute_values(":d", text(date.to_string()))
+            .expression_attribute_values(":now", number(SystemClock.now().0));
         retrying(|| call.clone().send()).await?;
         Ok(())
     }
@@ -200,6 +225,42 @@ impl Days {
             .as_ref()
             .map(Day::read)
             .transpose()
+    }
+
+    /// When the first day begins (in an order, at or behind `from`) that may hold events that were stored later than that.
+    /// Whoever writes into a day made sure of it less than [`EMPTY_MS`] before.
+    pub(crate) async fn touched_later(
+        db: &Db,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError> {
+        let is_newest_first = order == Order::NewestFirst;
+        let (low, high) = if is_newest_first { (None, Some(from.0)) } else { (Some(from.0), None) };
+        let mut walk = DayWalk::new(is_newest_first, low, high);
+        let mut found = None::<i64>;
+        while let Some(day) = walk.pop(db).await? {
+            let (first, last) = (earliest_ms(day.date), end_ms(day.date).saturating_sub(1));
+            // Neighbouring days overlap: one may still begin earlier than what was found.
+            let is_behind = if is_newest_first {
+                found.is_some_and(|found| last <= found)
+            } else {
+                found.is_some_and(|found| first >= found)
+            };
+            if is_behind {
+                break;
+            }
+            let is_settled = |at: i64| at.saturating_add(EMPTY_MS) <= stored_after.0;
+            let reaches = if is_newest_first { first <= from.0 } else { last >= from.0 };
+            if reaches && !day.touched_at.is_some_and(is_settled) {
+                found = Some(if is_newest_first {
+                    found.unwrap_or(i64::MIN).max(last.min(from.0))
+                } else {
+                    found.unwrap_or(i64::MAX).min(first.max(from.0))
+                });
+            }
+        }
+        Ok(found.map(Millis))
     }
 
     /// Forgets days without events, oldest first, at most `limit` looked at. Returns how many went.

@@ -17,6 +17,7 @@ use crate::{
     attributes::{Item, get_bool, get_number, get_text, get_text_opt, number, put_some, text},
     call::{Failure, pause},
     cameras::{self, Clock, Known},
+    counts,
     days::{Days, timeline_date},
     db::{Db, delete, meta_item, put, update},
     place::Place,
@@ -29,6 +30,9 @@ use crate::{
 pub(crate) const ROUNDS_MAX: u32 = 12;
 /// The only item of an object's partition.
 pub(crate) const OBJECT: &str = "object";
+
+/// In an object's item: that its event is counted.
+const COUNTED: &str = "counted";
 
 /// A row of a view holds nothing, or the same object's.
 const FREE_OR_OWN: &str = "attribute_not_exists(object_key) OR object_key = :key";
@@ -45,6 +49,8 @@ pub(crate) struct Present {
     sha256: Option<String>,
     size: u64,
     complete: bool,
+    /// The counters have it; what was recorded before there were any isn't in them.
+    counted: bool,
     pub(crate) version: u64,
 }
 
@@ -58,6 +64,7 @@ pub(crate) async fn present(db: &Db, key: &ObjectKey) -> Result<Option<Present>,
         sha256: get_text_opt(&item, "sha256")?.map(str::to_owned),
         size: get_number(&item, "size")?,
         complete: get_bool(&item, "complete")?,
+        counted: get_bool(&item, COUNTED)?,
         version: get_number(&item, "version")?,
     }))
 }
@@ -172,6 +179,7 @@ fn write_event(
     object.insert(row::TIMELINE_KEY.to_owned(), text(row::timeline_key(record, db.shards)));
     object.insert("size".to_owned(), number(record.size));
     object.insert("complete".to_owned(), AttributeValue::Bool(record.metadata.complete));
+    object.insert(COUNTED.to_owned(), AttributeValue::Bool(true));
     object.insert("version".to_owned(), number(there.map_or(1, |there| there.version + 1)));
     put_some(&mut object, "sha256", record.metadata.sha256.map(|digest| text(digest.to_string())));
     put_some(&mut object, EXPIRES_AT, row::expires_at(record, db.retention_days));
@@ -190,6 +198,7 @@ async fn insert(db: &Db, known: &Known, record: &CatalogRecord) -> Result<Plan, 
     let key = &record.object_key;
     let mut writes = write_event(db, record, None)?;
     writes.push(cameras::count(db, key, 1)?);
+    writes.extend(counts::count(db, key, 1, i128::from(record.size))?);
     let mut told = vec![Told::Event(ChangeKind::New, record.id())];
     if !known.contains(db, key.camera()).await? {
         writes.push(cameras::introduce(db, key.camera())?);
@@ -217,6 +226,12 @@ async fn replace(db: &Db, record: &CatalogRecord, there: &Present) -> Result<Pla
     } else {
         vec![Told::Event(ChangeKind::Removed, there.id.clone()), Told::Event(ChangeKind::New, id.clone())]
     };
+    let grown = i128::from(record.size) - i128::from(there.size);
+    if !there.counted {
+        writes.extend(counts::count(db, &record.object_key, 1, i128::from(record.size))?);
+    } else if grown != 0 {
+        writes.extend(counts::count(db, &record.object_key, 0, grown)?);
+    }
     // A transaction touches each item once: a row that was just put isn't removed.
     let [by_camera, by_day] = remove_rows(db, &record.object_key, there)?;
     if id != there.id {
@@ -248,6 +263,9 @@ pub(crate) async fn remove(db: &Db, key: &ObjectKey) -> Result<bool, CatalogErro
             let mut writes = vec![delete(db.tables.meta(), object, "version = :version", version)?];
             writes.extend(remove_rows(db, key, &there)?);
             writes.push(cameras::count(db, key, -1)?);
+            if there.counted {
+                writes.extend(counts::count(db, key, -1, -i128::from(there.size))?);
+            }
             (writes, there.id)
         } else {
             let rows = article::rows_of(db, key).await?;

@@ -11,6 +11,7 @@ mod attributes;
 mod call;
 mod cameras;
 mod config;
+mod counts;
 mod day_walk;
 mod days;
 mod db;
@@ -28,7 +29,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use camtrail_model::{
     CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
-    ObjectKey, Page, PageSize, Position,
+    ObjectKey, Order, Page, PageSize, Position,
+    counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use jiff::civil::Date;
@@ -161,6 +163,19 @@ impl Catalog for DynamoCatalog {
         after: Option<&Position>,
     ) -> Result<Page, CatalogError> {
         pages::page(&self.db, query, limit, after).await
+    }
+
+    async fn stored_later(
+        &self,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError> {
+        Days::touched_later(&self.db, order, from, stored_after).await
+    }
+
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {
+        counts::counts(&self.db, query).await
     }
 
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError> {

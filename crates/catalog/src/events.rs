@@ -6,7 +6,7 @@ use camtrail_model::{
 };
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use crate::{changes, db::from_sqlite, review, row};
+use crate::{changes, counts, db::from_sqlite, review, row};
 
 type Outcome<T> = Result<T, CatalogError>;
 
@@ -83,7 +83,7 @@ fn replace(db: &Connection, record: &CatalogRecord, there: &Present) -> Outcome<
             Ok((row.get(0)?, row.get(1)?))
         })
         .map_err(from_sqlite)?;
-    delete(db, there.row_id, &there.id)?;
+    delete(db, &record.object_key, there)?;
     insert(db, &CatalogRecord { protected, note, ..record.clone() })?;
     if there.id == record.id() {
         changes::note(db, ChangeKind::Changed, &there.id)
@@ -163,21 +163,21 @@ fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
         s.execute(params![id.camera.as_str(), metadata.received_at.0, metadata.time.clock_error_ms])
     })
     .map_err(from_sqlite)?;
-    Ok(())
+    counts::add(db, &record.object_key, 1, record.size as i64)
 }
 
-fn delete(db: &Connection, row_id: i64, id: &EventId) -> Outcome<()> {
+fn delete(db: &Connection, key: &ObjectKey, there: &Present) -> Outcome<()> {
     db.prepare_cached("DELETE FROM events WHERE row_id = ?1")
-        .and_then(|mut statement| statement.execute([row_id]))
+        .and_then(|mut statement| statement.execute([there.row_id]))
         .and_then(|_| db.prepare_cached("UPDATE cameras SET events = events - 1 WHERE name = ?1"))
-        .and_then(|mut statement| statement.execute([id.camera.as_str()]))
+        .and_then(|mut statement| statement.execute([there.id.camera.as_str()]))
         .map_err(from_sqlite)?;
-    Ok(())
+    counts::add(db, key, -1, -there.size)
 }
 
 pub(crate) fn remove(db: &Connection, key: &ObjectKey) -> Outcome<bool> {
     let Some(there) = present(db, key)? else { return Ok(false) };
-    delete(db, there.row_id, &there.id)?;
+    delete(db, key, &there)?;
     review::forget(db, &there.id)?;
     changes::note(db, ChangeKind::Removed, &there.id)?;
     Ok(true)

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod changes;
+mod counts;
 mod db;
 mod events;
 mod expiry;
@@ -24,8 +25,9 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use camtrail_model::{
-    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest,
-    ObjectBase, ObjectKey, Page, PageSize, Position,
+    CameraName, CatalogRecord, ChangeSeq, Changes, EventId, EventQuery, EventState, MediaManifest, Millis,
+    ObjectBase, ObjectKey, Order, Page, PageSize, Position,
+    counts::{CountQuery, Counts},
     ports::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded},
 };
 use tokio::sync::watch;
@@ -100,6 +102,20 @@ impl Catalog for SqliteCatalog {
         self.db.read(move |db| pages::page(db, &base, &query, limit, after.as_ref())).await
     }
 
+    async fn stored_later(
+        &self,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError> {
+        self.db.read(move |db| pages::stored_later(db, order, from, stored_after)).await
+    }
+
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError> {
+        let query = query.clone();
+        self.db.read(move |db| counts::counts(db, &query)).await
+    }
+
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError> {
         self.db.read(events::cameras).await
     }
@@ -129,6 +145,8 @@ impl Catalog for SqliteCatalog {
 
 #[cfg(test)]
 mod tests {
+    use camtrail_model::ports::ReviewState;
+
     use super::*;
 
     fn fresh(dir: &Path, number: &mut u32) -> SqliteCatalog {
@@ -141,6 +159,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut number = 0;
         camtrail_model::testing::catalog_contract(|| Arc::new(fresh(dir.path(), &mut number))).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keeps_the_contract_of_incidents() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut number = 0;
+        let fresh = || {
+            let catalog = fresh(dir.path(), &mut number);
+            (Arc::new(catalog.clone()) as Arc<dyn Catalog>, Arc::new(catalog) as Arc<dyn ReviewState>)
+        };
+        camtrail_model::testing::incidents_contract(120, fresh).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn pages_are_strict_while_others_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = fresh(dir.path(), &mut 0);
+        let busy = camtrail_model::testing::busy_contract(Arc::new(catalog.clone()), Arc::new(catalog)).await;
+        eprintln!("{busy:?}");
+        assert!(busy.writes > 50, "{busy:?}");
     }
 
     #[tokio::test]

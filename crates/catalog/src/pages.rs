@@ -4,7 +4,7 @@
 //! one index in the order of ids, so a page costs the same at any depth (NEVER-25, NEVER-34).
 
 use camtrail_model::{
-    CameraName, CaptureKind, EventId, EventQuery, ObjectBase, Order, Page, PageSize, Position,
+    CameraName, CaptureKind, EventId, EventQuery, Millis, ObjectBase, Order, Page, PageSize, Position,
     ports::CatalogError,
 };
 use rusqlite::{Connection, types::Value};
@@ -42,6 +42,25 @@ pub(crate) fn page(
         items.push(statement.query_row([row_id], |r| row::record(base, r)).map_err(from_sqlite)??);
     }
     Ok(Page { items, next })
+}
+
+/// When the first event at or behind `from` was taken that was stored later than that: read from what arrived since.
+pub(crate) fn stored_later(
+    db: &Connection,
+    order: Order,
+    from: Millis,
+    stored_after: Millis,
+) -> Result<Option<Millis>, CatalogError> {
+    let sql = match order {
+        Order::NewestFirst => "SELECT max(event_ts) FROM events WHERE stored_at > ?1 AND event_ts <= ?2",
+        Order::OldestFirst => "SELECT min(event_ts) FROM events WHERE stored_at > ?1 AND event_ts >= ?2",
+    };
+    db.prepare_cached(&sql.replace("FROM events", "FROM events INDEXED BY events_by_arrival"))
+        .and_then(|mut statement| {
+            statement.query_row([stored_after.0, from.0], |row| row.get::<_, Option<i64>>(0))
+        })
+        .map(|at| at.map(Millis))
+        .map_err(from_sqlite)
 }
 
 /// One range of one index.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use camtrail_model::{
-    EventId, Millis,
+    EventId, Millis, Order,
     ports::{CatalogError, ReviewState, Viewed, ViewedPage},
     review::{Mark, Reviewed, Step, UpTo, is_viewed},
 };
@@ -132,6 +132,37 @@ impl ReviewState for SqliteCatalog {
     ) -> Result<ViewedPage, CatalogError> {
         let (user, after) = (user.to_owned(), after.cloned());
         self.db.read(move |db| viewed_since(db, &user, since, after.as_ref(), limit)).await
+    }
+
+    async fn marked_unviewed(
+        &self,
+        user: &str,
+        order: Order,
+        after: &EventId,
+    ) -> Result<Option<EventId>, CatalogError> {
+        let (user, after) = (user.to_owned(), after.to_string());
+        // Ids sort as events do.
+        let sql = match order {
+            Order::NewestFirst => {
+                "SELECT max(event_id) FROM viewed WHERE user = ?1 AND NOT viewed AND event_id < ?2"
+            }
+            Order::OldestFirst => {
+                "SELECT min(event_id) FROM viewed WHERE user = ?1 AND NOT viewed AND event_id > ?2"
+            }
+        };
+        let found: Option<String> = self
+            .db
+            .read(move |db| {
+                db.prepare_cached(sql)
+                    .and_then(|mut statement| statement.query_row([user, after], |row| row.get(0)))
+                    .map_err(from_sqlite)
+            })
+            .await?;
+        let read = |text: String| {
+            EventId::parse(&text)
+                .ok_or_else(|| CatalogError::Corrupt(format!("a viewed event: found {text:?}")))
+        };
+        found.map(read).transpose()
     }
 
     async fn viewed_up_to(&self, user: &str) -> Result<UpTo, CatalogError> {

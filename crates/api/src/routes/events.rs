@@ -3,15 +3,18 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
 };
 use axum_extra::extract::{Query, QueryRejection};
-use camtrail_model::{CameraName, EventId, EventQuery, Millis, Order, PageSize};
+use camtrail_model::{
+    CameraName, EventId, EventQuery, Gap, Millis, Order, PageSize, Sieve, SieveError, sieve::LOOKED_MAX,
+};
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    cursor,
+    cursor::{self, Walk},
     dto::{Event, EventKind, EventPage},
     problem::Problem,
     routes::{groups, viewed},
@@ -29,28 +32,32 @@ const CAMERAS_MAX: usize = 500;
 pub(crate) struct ListQuery {
     /// Only this camera; may stand several times.
     #[serde(default)]
-    camera: Vec<String>,
+    pub(crate) camera: Vec<String>,
     /// Only cameras of this group; with `camera` as well, only those that are both.
     #[param(example = "Front")]
-    group: Option<String>,
+    pub(crate) group: Option<String>,
     /// Only clips (`record`) or stills (`snap`).
-    kind: Option<EventKind>,
+    pub(crate) kind: Option<EventKind>,
     /// Only this date, in each camera's own zone.
     #[param(value_type = Option<String>, format = Date, example = "2016-08-30")]
-    date: Option<String>,
+    pub(crate) date: Option<String>,
     /// Only events at or after this moment: RFC 3339, or milliseconds since 1970.
     #[param(example = "2016-08-30T00:00:00Z")]
-    from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Only events before this moment: RFC 3339, or milliseconds since 1970.
-    to: Option<String>,
+    pub(crate) to: Option<String>,
+    /// Only what you have not viewed (`true`), or only what you have (`false`).
+    pub(crate) unviewed: Option<bool>,
+    /// Only what is exempt from retention (`true`), or only what isn't (`false`).
+    pub(crate) protected: Option<bool>,
     /// How many: 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 50)]
-    limit: Option<u16>,
+    pub(crate) limit: Option<u16>,
     /// The `next_cursor` of the page before, of the same query.
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
     /// Newest first, or oldest first.
     #[param(inline)]
-    order: Option<ListOrder>,
+    pub(crate) order: Option<ListOrder>,
 }
 
 /// The direction of a list.
@@ -64,14 +71,14 @@ pub(crate) enum ListOrder {
 }
 
 impl ListQuery {
-    fn parse(&self) -> Result<(EventQuery, PageSize), Problem> {
-        if self.camera.len() > CAMERAS_MAX {
-            return Err(Problem::bad_request(format!("camera stands more than {CAMERAS_MAX} times")));
-        }
-        let cameras = self.camera.iter().map(|name| CameraName::parse(name));
-        let cameras = cameras
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Problem::bad_request(error.to_string()))?;
+    /// What its cursors are of.
+    pub(crate) fn walk(&self, gap: Option<Gap>) -> Walk {
+        let Self { unviewed, protected, .. } = *self;
+        Walk { group: self.group.clone(), unviewed, protected, gap_s: gap.map(Gap::seconds) }
+    }
+
+    pub(crate) fn parse(&self) -> Result<(EventQuery, PageSize), Problem> {
+        let cameras = cameras(&self.camera)?;
         let query = EventQuery {
             cameras,
             kind: self.kind.map(Into::into),
@@ -89,6 +96,40 @@ impl ListQuery {
         })?;
         Ok((query, limit))
     }
+}
+
+/// What a person wants of what they have viewed and what is protected.
+pub(crate) fn sieve<'a>(api: &'a Api, user: &'a str, walk: &Walk) -> Sieve<'a> {
+    let unviewed = walk.unviewed.map(|unviewed| (&*api.parts.review, user, unviewed));
+    Sieve { unviewed, protected: walk.protected }
+}
+
+/// A walk that found nothing for too long says up to where it looked.
+pub(crate) fn none_fits(order: Order, error: SieveError) -> Problem {
+    match error {
+        SieveError::Catalog(error) => error.into(),
+        SieveError::NoneFits { upto } => {
+            let (at, key) = (upto.event_ts, if order == Order::NewestFirst { "to" } else { "from" });
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!(
+                    "unviewed, protected: none of {LOOKED_MAX} events fits, which is how many one page looks at; go on \
+                     behind them with {key}={at}, or ask for less with camera, date, from or to"
+                ),
+            )
+        }
+    }
+}
+
+pub(crate) fn cameras(names: &[String]) -> Result<Vec<CameraName>, Problem> {
+    if names.len() > CAMERAS_MAX {
+        let found = names.len();
+        return Err(Problem::bad_request(format!(
+            "camera: found {found} of them, expected {CAMERAS_MAX} at most"
+        )));
+    }
+    let cameras = names.iter().map(|name| CameraName::parse(name));
+    cameras.collect::<Result<_, _>>().map_err(|error| Problem::bad_request(format!("camera: {error}")))
 }
 
 fn date(text: &str) -> Result<Date, Problem> {
@@ -117,7 +158,8 @@ pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
     responses(
         (status = 200, description = "A page of events.", body = EventPage),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked.", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -126,22 +168,25 @@ pub(crate) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let ((query, limit), group) = (asked.parse()?, asked.group.as_deref());
+    let (query, limit) = asked.parse()?;
+    let walk = asked.walk(None);
     let after = asked
         .cursor
         .as_deref()
-        .map(|text| cursor::decode(&api.parts.key, &query, group, text))
+        .map(|text| cursor::decode(&api.parts.key, &query, &walk, text))
         .transpose()?;
     // Cursors belong to what was asked for: a camera that joins the group meanwhile breaks no walk.
-    let narrowed = match group {
+    let narrowed = match &walk.group {
         None => Some(query.clone()),
         Some(name) => groups::narrowed(&api, &query, name).await?,
     };
     let Some(narrowed) = narrowed else {
         return Ok(Json(EventPage { items: Vec::new(), next_cursor: None }));
     };
-    let page = api.parts.catalog.page(&narrowed, limit, after.as_ref()).await?;
-    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, group, &position));
+    let page =
+        sieve(&api, &user.name, &walk).page(&*api.parts.catalog, &narrowed, limit, after.as_ref()).await;
+    let page = page.map_err(|error| none_fits(query.order, error))?;
+    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &walk, &position));
     Ok(Json(EventPage { items: viewed::events(&api, &user.name, &page.items).await, next_cursor }))
 }
 

@@ -2,9 +2,11 @@
 
 pub(crate) mod arrivals;
 pub(crate) mod cameras;
+pub(crate) mod counts;
 pub(crate) mod decisions;
 pub(crate) mod events;
 pub(crate) mod groups;
+pub(crate) mod incidents;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod media;

@@ -91,23 +91,30 @@ pub(crate) struct ViewedQuery {
 
 /// What of a page of events a person has seen; `None`, and a line in the log, where that can't be read: events are
 /// worth more than marks.
-async fn of(api: &Api, user: &str, records: &[CatalogRecord]) -> Option<HashSet<EventId>> {
+pub(crate) async fn of(
+    api: &Api,
+    user: &str,
+    records: impl Iterator<Item = &CatalogRecord> + Send,
+) -> Option<HashSet<EventId>> {
     let events = records
-        .iter()
         .map(|record| Reviewed { id: record.id(), stored_at: record.metadata.stored_at })
         .collect::<Vec<_>>();
-    match api.parts.review.viewed_of(user, &events).await {
-        Ok(viewed) => Some(viewed),
-        Err(error) => {
-            tracing::error!(%error, "what was viewed can't be read: events are listed without");
-            None
+    let mut viewed = HashSet::new();
+    for some in events.chunks(REVIEWS_MAX) {
+        match api.parts.review.viewed_of(user, some).await {
+            Ok(found) => viewed.extend(found),
+            Err(error) => {
+                tracing::error!(%error, "what was viewed can't be read: events are listed without");
+                return None;
+            }
         }
     }
+    Some(viewed)
 }
 
 /// Events as one person sees them, in the records' order.
 pub(crate) async fn events(api: &Api, user: &str, records: &[CatalogRecord]) -> Vec<Event> {
-    let viewed = of(api, user, records).await;
+    let viewed = of(api, user, records.iter()).await;
     let mut events = Vec::with_capacity(records.len());
     for record in records {
         let viewed = viewed.as_ref().map(|viewed| viewed.contains(&record.id()));

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use camtrail_model::{
-    EventId, Millis,
+    EventId, Millis, Order,
     ports::{CatalogError, ReviewState, Viewed, ViewedPage},
     review::{Mark, Reviewed, Step, UpTo, is_viewed},
 };
@@ -191,6 +191,20 @@ impl ReviewState for DynamoAccounts {
         let more = items.len() > limit;
         items.truncate(limit);
         Ok(ViewedPage { items, more })
+    }
+
+    async fn marked_unviewed(
+        &self,
+        user: &str,
+        order: Order,
+        after: &EventId,
+    ) -> Result<Option<EventId>, CatalogError> {
+        let found = self.shelf.first_where(&part(user), order, &after.to_string(), (VIEWED, false)).await?;
+        let read = |item: Item| {
+            let id = get_text(&item, META_KEY.1)?;
+            EventId::parse(id).ok_or_else(|| corrupt(&item, META_KEY.1))
+        };
+        found.map(read).transpose()
     }
 
     async fn viewed_up_to(&self, user: &str) -> Result<UpTo, CatalogError> {

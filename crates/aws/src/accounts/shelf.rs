@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
-use camtrail_model::ports::CatalogError;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use camtrail_model::{Order, ports::CatalogError};
 
 use crate::{
     attributes::{Item, text},
@@ -147,6 +150,41 @@ impl Shelf {
         let answer = retrying(|| call.clone().send()).await?;
         let is_end = answer.last_evaluated_key.is_none();
         Ok((answer.items.unwrap_or_default(), is_end))
+    }
+
+    /// The first item of a part strictly behind `after`, in an order of its keys, whose flag says `value`.
+    pub(super) async fn first_where(
+        &self,
+        part: &str,
+        order: Order,
+        after: &str,
+        (flag, value): (&str, bool),
+    ) -> Result<Option<Item>, CatalogError> {
+        let beyond = if order == Order::NewestFirst { "<" } else { ">" };
+        let mut start = None;
+        loop {
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression(format!("#p = :p AND #i {beyond} :after"))
+                .filter_expression("#flag = :value")
+                .expression_attribute_names("#p", META_KEY.0)
+                .expression_attribute_names("#i", META_KEY.1)
+                .expression_attribute_names("#flag", flag)
+                .expression_attribute_values(":p", text(part))
+                .expression_attribute_values(":after", text(after))
+                .expression_attribute_values(":value", AttributeValue::Bool(value))
+                .scan_index_forward(order == Order::OldestFirst)
+                .set_exclusive_start_key(start);
+            let answer = retrying(|| call.clone().send()).await?;
+            start = answer.last_evaluated_key;
+            let first = answer.items.into_iter().flatten().next();
+            if first.is_some() || start.is_none() {
+                return Ok(first);
+            }
+        }
     }
 
     /// Puts an item whatever was there.

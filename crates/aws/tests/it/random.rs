@@ -8,6 +8,7 @@ use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CameraName, CaptureKind, CatalogRecord, Digest, EventQuery, FileName, MediaManifest, Millis, ObjectBase,
     ObjectKey, Order, Page, PageSize,
+    counts::{CountBy, CountQuery},
     ports::{Catalog, CatalogError},
     testing::record,
 };
@@ -186,6 +187,10 @@ impl Both {
             assert_eq!(self.dynamo.event(&event.id()).await?, self.sqlite.event(&event.id()).await?);
         }
         assert_eq!(self.dynamo.cameras().await?, self.sqlite.cameras().await?);
+        for by in [CountBy::Hour, CountBy::Day, CountBy::Camera] {
+            let query = CountQuery { by, cameras: Vec::new(), kind: None, from: None, to: None };
+            assert_eq!(self.dynamo.counts(&query).await?, self.sqlite.counts(&query).await?);
+        }
         Ok(())
     }
 }

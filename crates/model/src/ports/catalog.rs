@@ -6,11 +6,12 @@ use async_trait::async_trait;
 
 use crate::{
     camera::CameraName,
+    counts::{CountQuery, Counts},
     derived::MediaManifest,
     event::{CatalogRecord, EventId},
     live::{ChangeSeq, Changes},
     object_key::ObjectKey,
-    page::{EventQuery, Page, PageSize, Position},
+    page::{EventQuery, Order, Page, PageSize, Position},
     state::EventState,
     time::Millis,
 };
@@ -140,6 +141,20 @@ pub trait Catalog: Send + Sync {
         limit: PageSize,
         after: Option<&Position>,
     ) -> Result<Page, CatalogError>;
+
+    /// When the first event was taken that comes at or behind `from` in an order and was stored later than `stored_after`;
+    /// `None`: none is. A catalog that doesn't know exactly may name a moment that comes earlier in the order, never a
+    /// later one.
+    async fn stored_later(
+        &self,
+        order: Order,
+        from: Millis,
+        stored_after: Millis,
+    ) -> Result<Option<Millis>, CatalogError>;
+
+    /// How many captures there are, by hour, day or camera: from counters that are kept with each event, so that it costs
+    /// what its buckets cost, however many events there are.
+    async fn counts(&self, query: &CountQuery) -> Result<Counts, CatalogError>;
 
     /// All cameras, by name.
     async fn cameras(&self) -> Result<Vec<CameraSummary>, CatalogError>;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     event::EventId,
+    page::Order,
     ports::CatalogError,
     review::{Reviewed, UpTo},
     time::Millis,
@@ -51,6 +52,13 @@ pub trait ReviewState: Send + Sync {
         after: Option<&Viewed>,
         limit: usize,
     ) -> Result<ViewedPage, CatalogError>;
+    /// The first event behind `after`, in an order, that was last marked as unviewed by itself.
+    async fn marked_unviewed(
+        &self,
+        user: &str,
+        order: Order,
+        after: &EventId,
+    ) -> Result<Option<EventId>, CatalogError>;
     /// The marks of everything up to an event.
     async fn viewed_up_to(&self, user: &str) -> Result<UpTo, CatalogError>;
 }

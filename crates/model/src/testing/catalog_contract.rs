@@ -6,7 +6,7 @@ use crate::{
     CaptureKind, CatalogRecord, Change, ChangeKind, Changes, Digest, EventQuery, EventState, MediaManifest,
     Millis, Order, PageSize, Subject,
     ports::{Attached, CameraNote, Catalog, CatalogError, Recorded, TestUpload},
-    testing::record,
+    testing::{counts_contract::counts_equal_the_truth, record},
 };
 
 type Check = Result<(), CatalogError>;
@@ -32,6 +32,7 @@ where
         ("paging survives writes", paging_survives_writes(fresh()).await),
         ("changes tell everything once", changes_tell_everything_once(fresh()).await),
         ("cameras are summed up", cameras_are_summed_up(fresh()).await),
+        ("counts equal the truth", counts_equal_the_truth(fresh()).await),
     ] {
         assert!(check.is_ok(), "{name}: {check:?}");
     }

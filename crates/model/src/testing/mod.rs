@@ -1,9 +1,13 @@
 //! Fakes and contract suites. A suite runs on every implementation of its port, fakes included.
 
 mod accounts_contract;
+mod busy_contract;
 mod catalog_contract;
+mod counts_contract;
+mod dice;
 mod failures_contract;
 mod groups_contract;
+mod incidents_contract;
 mod plain_media;
 mod review_contract;
 mod samples;
@@ -11,9 +15,12 @@ pub mod store_contract;
 mod tokens_contract;
 
 pub use accounts_contract::accounts_contract;
+pub use busy_contract::{Busy, busy_contract};
 pub use catalog_contract::catalog_contract;
+pub use dice::Dice;
 pub use failures_contract::failures_contract;
 pub use groups_contract::groups_contract;
+pub use incidents_contract::incidents_contract;
 pub use plain_media::PlainMedia;
 pub use review_contract::review_contract;
 pub use samples::record;

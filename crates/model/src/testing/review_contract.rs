@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    CameraName, CaptureKind, EventId, Millis,
+    CameraName, CaptureKind, EventId, Millis, Order,
     ports::{CatalogError, Clock, REVIEWS_MAX, ReviewState, SystemClock, Viewed},
     review::Reviewed,
 };
@@ -22,6 +22,7 @@ where
         ("marking again changes nothing", marking_again_changes_nothing(fresh()).await),
         ("many are marked and asked for at once", many_at_once(fresh()).await),
         ("pages are strict", pages_are_strict(fresh()).await),
+        ("unviewed marks are found in order", unviewed_marks_are_found(fresh()).await),
         ("marks up to here meet", marks_up_to_here_meet(fresh()).await),
     ] {
         assert!(check.is_ok(), "{name}: {check:?}");
@@ -151,6 +152,27 @@ async fn pages_are_strict(review: Arc<impl ReviewState>) -> Check {
     assert_eq!(since(&*review, "anna", now.plus(7), 100).await?, want[24..]);
     assert_eq!(since(&*review, "anna", Millis(-5), 100).await?, want);
     assert_eq!(since(&*review, "anna", now.plus(60), 100).await?, []);
+    Ok(())
+}
+
+async fn unviewed_marks_are_found(review: Arc<impl ReviewState>) -> Check {
+    let now = SystemClock.now();
+    review.mark("anna", &ids(0..30), true, now).await?;
+    review.mark("anna", &[id(7), id(12), id(13)], false, now.plus(1)).await?;
+    review.mark("anna", &[id(12)], true, now.plus(2)).await?;
+    review.mark("ben", &[id(9)], false, now).await?;
+    for (after, newest, oldest) in [
+        (-1, None, Some(7)),
+        (7, None, Some(13)),
+        (8, Some(7), Some(13)),
+        (13, Some(7), None),
+        (40, Some(13), None),
+    ] {
+        let found = review.marked_unviewed("anna", Order::NewestFirst, &id(after)).await?;
+        assert_eq!(found, newest.map(id), "before {after}");
+        let found = review.marked_unviewed("anna", Order::OldestFirst, &id(after)).await?;
+        assert_eq!(found, oldest.map(id), "after {after}");
+    }
     Ok(())
 }
 

@@ -47,6 +47,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count captures.
+         * @description By hour, day or camera, in one call. Hours and days are those that stood on the cameras' clocks, as in
+         *     `capture_date` and `capture_hour`. From counters that are kept with each event: it costs the same with ten events or
+         *     millions.
+         */
+        get: operations["count_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -150,6 +172,48 @@ export interface paths {
          * @description In one step, for everybody; admins only. Whoever writes last wins.
          */
         put: operations["put_groups"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List incidents.
+         * @description Captures of all cameras, grouped by nearness in time: an incident ends where nothing was taken for `gap` seconds, and
+         *     what would last longer than ten minutes is cut where the clock shows a multiple of ten minutes. Filters choose which
+         *     incidents are listed and which of their events are told of; they never change where one begins or ends.
+         */
+        get: operations["list_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One incident.
+         * @description With all of its events, whatever was filtered where its id comes from.
+         */
+        get: operations["get_incident"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -403,6 +467,49 @@ export interface components {
             /** @description By name. */
             items: components["schemas"]["Camera"][];
         };
+        /** @description One hour, day or camera. */
+        Count: {
+            /**
+             * Format: int64
+             * @description Bytes of their objects.
+             * @example 64000000
+             */
+            bytes: number;
+            /** @description The camera; null but by camera. */
+            camera_name?: string | null;
+            /**
+             * Format: date
+             * @description The date; null by camera.
+             * @example 2016-08-30
+             */
+            date?: string | null;
+            /**
+             * Format: int32
+             * @description The hour, 0 to 23; null but by hour.
+             * @example 15
+             */
+            hour?: number | null;
+            /**
+             * Format: int64
+             * @description Clips.
+             * @example 12
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description Stills.
+             * @example 31
+             */
+            snaps: number;
+        };
+        /** @description Counts. */
+        CountList: {
+            by: ("hour" | "day" | "camera") & Record<string, never>;
+            /** @description Hours and days newest first, cameras by name. Only those that have any. */
+            items: components["schemas"]["Count"][];
+            /** @description There are older ones than one answer holds: ask again with `to`. */
+            older: boolean;
+        };
         /** @description What a person types. */
         Credentials: {
             /** @description The password. */
@@ -653,6 +760,75 @@ export interface components {
         GroupList: {
             /** @description The groups, 100 at most. */
             items: components["schemas"]["Group"][];
+        };
+        /** @description One incident. */
+        Incident: {
+            /**
+             * @description The cameras, by name.
+             * @example [
+             *       "backyard",
+             *       "gate"
+             *     ]
+             */
+            cameras: string[];
+            /**
+             * Format: date-time
+             * @description When what was taken ended, RFC 3339.
+             * @example 2016-08-30T22:30:31.500Z
+             */
+            ended_at: string;
+            /**
+             * Format: int64
+             * @description The same in milliseconds since 1970, UTC.
+             * @example 1472596231500
+             */
+            ended_ts: number;
+            /** @description Its events in the order of time: the first 12 in a list, 500 where it is asked for by itself. */
+            events: components["schemas"]["Event"][];
+            /** @description Opaque; the same whatever is filtered. Changes only where an earlier capture joins it, or its first one goes. */
+            id: string;
+            /**
+             * Format: int64
+             * @description How many events it has beyond these.
+             */
+            more: number;
+            /** @description A signed link to the picture that stands for it: the longest clip's poster, else the first there is. */
+            poster_url?: string | null;
+            /** @description Whether any of it is exempt from retention. */
+            protected: boolean;
+            /**
+             * Format: int64
+             * @description How many clips.
+             * @example 2
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description How many stills.
+             * @example 5
+             */
+            snaps: number;
+            /**
+             * Format: date-time
+             * @description When its first event was taken, RFC 3339.
+             * @example 2016-08-30T22:29:54.000Z
+             */
+            started_at: string;
+            /**
+             * Format: int64
+             * @description The same in milliseconds since 1970, UTC.
+             * @example 1472596194000
+             */
+            started_ts: number;
+            /** @description Whether you have seen all of it; null while that can't be read. */
+            viewed?: boolean | null;
+        };
+        /** @description A page of incidents. */
+        IncidentList: {
+            /** @description The incidents, in order. */
+            items: components["schemas"]["Incident"][];
+            /** @description The cursor of the next page; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description What is durable now. */
         Ingested: {
@@ -990,6 +1166,88 @@ export interface operations {
             };
         };
     };
+    count_events: {
+        parameters: {
+            query: {
+                /** @description What is counted together. */
+                by: "hour" | "day" | "camera";
+                /**
+                 * @description From this date on, in each camera's own calendar; or from the hour of a moment (RFC 3339, or milliseconds since
+                 *     1970), read in the site's time zone. By day and camera whole days count. Without it, from the oldest on.
+                 * @example 2016-08-01
+                 */
+                from?: string;
+                /**
+                 * @description Before this date; or before the end of the hour of a moment.
+                 * @example 2016-09-01
+                 */
+                to?: string;
+                /** @description Only this camera; may stand several times. */
+                camera?: string[];
+                /** @description Only cameras of this group; with `camera` as well, only those that are both. */
+                group?: string;
+                /** @description Only clips (`record`) or stills (`snap`). */
+                kind?: components["schemas"]["EventKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "by": "hour",
+                     *       "items": [
+                     *         {
+                     *           "bytes": 17500321,
+                     *           "camera_name": null,
+                     *           "date": "2016-08-30",
+                     *           "hour": 16,
+                     *           "records": 3,
+                     *           "snaps": 11
+                     *         },
+                     *         {
+                     *           "bytes": 4102998,
+                     *           "camera_name": null,
+                     *           "date": "2016-08-30",
+                     *           "hour": 15,
+                     *           "records": 1,
+                     *           "snaps": 0
+                     *         }
+                     *       ],
+                     *       "older": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CountList"];
+                };
+            };
+            /** @description A parameter is wrong, or the time is too long. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -1014,6 +1272,10 @@ export interface operations {
                 from?: string;
                 /** @description Only events before this moment: RFC 3339, or milliseconds since 1970. */
                 to?: string;
+                /** @description Only what you have not viewed (`true`), or only what you have (`false`). */
+                unviewed?: boolean;
+                /** @description Only what is exempt from retention (`true`), or only what isn't (`false`). */
+                protected?: boolean;
                 /** @description How many: 1 to 500. */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, of the same query. */
@@ -1047,6 +1309,15 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1425,6 +1696,128 @@ export interface operations {
             };
             /** @description The signed-in user is no admin. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_incidents: {
+        parameters: {
+            query?: {
+                /** @description Only this camera; may stand several times. */
+                camera?: string[];
+                /**
+                 * @description Only cameras of this group; with `camera` as well, only those that are both.
+                 * @example Front
+                 */
+                group?: string;
+                /** @description Only clips (`record`) or stills (`snap`). */
+                kind?: components["schemas"]["EventKind"];
+                /**
+                 * @description Only this date, in each camera's own zone.
+                 * @example 2016-08-30
+                 */
+                date?: string;
+                /**
+                 * @description Only events at or after this moment: RFC 3339, or milliseconds since 1970.
+                 * @example 2016-08-30T00:00:00Z
+                 */
+                from?: string;
+                /** @description Only events before this moment: RFC 3339, or milliseconds since 1970. */
+                to?: string;
+                /** @description Only what you have not viewed (`true`), or only what you have (`false`). */
+                unviewed?: boolean;
+                /** @description Only what is exempt from retention (`true`), or only what isn't (`false`). */
+                protected?: boolean;
+                /** @description For how many seconds nothing happens before an incident has ended: 1 to 600. */
+                gap?: number;
+                /** @description How many incidents: 1 to 500. A page may hold fewer where they are large. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same query. */
+                cursor?: string;
+                /** @description Newest first, or oldest first. */
+                order?: "newest" | "oldest";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of incidents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            /** @description A filter or the cursor is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An incident's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such incident (any more). */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
