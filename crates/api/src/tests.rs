@@ -14,7 +14,7 @@ use camtrail_auth::{MemoryFailures, Passwords, SigningKey, hash_password};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_gateway::SpoolIntake;
 use camtrail_model::{
-    CameraZones, CaptureKind, Millis, ObjectBase,
+    CameraZones, CaptureKind, Millis, ObjectBase, Sight,
     ports::{Accounts, CameraToken, CameraTokens, Catalog, ObjectStore, PutWhen, Role, SystemClock, User},
     testing::record,
 };
@@ -78,7 +78,13 @@ impl Bench {
         let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
         let store = Arc::new(LocalStore::open(&dir.path().join("store")).unwrap());
         let password_hash = hash_password(b"right").unwrap();
-        let user = User { name: "anna".to_owned(), password_hash, role: Role::Viewer, disabled: false };
+        let user = User {
+            name: "anna".to_owned(),
+            password_hash,
+            role: Role::Viewer,
+            disabled: false,
+            sight: Sight::All,
+        };
         catalog.put_user(&user).await.unwrap();
         let admin = User { name: "otto".to_owned(), role: Role::Admin, ..user };
         catalog.put_user(&admin).await.unwrap();
@@ -413,7 +419,8 @@ async fn what_was_viewed_is_each_persons_own() {
     let bench = Bench::new("").await;
     let cookie = bench.cookie().await;
     let password_hash = hash_password(b"bens").unwrap();
-    let ben = User { name: "ben".to_owned(), password_hash, role: Role::Admin, disabled: false };
+    let ben =
+        User { name: "ben".to_owned(), password_hash, role: Role::Admin, disabled: false, sight: Sight::All };
     bench.catalog.put_user(&ben).await.unwrap();
     let ben = bench.sign_in_from("127.0.0.1:9", "ben", "bens").await;
     let ben = ben.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();

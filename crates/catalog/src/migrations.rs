@@ -9,6 +9,7 @@ pub(crate) const CATALOG: &[&str] = &[
     include_str!("sql/catalog-3.sql"),
     include_str!("sql/catalog-4.sql"),
     include_str!("sql/catalog-5.sql"),
+    include_str!("sql/catalog-6.sql"),
 ];
 /// `ledger.db`.
 pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];

@@ -103,6 +103,9 @@ mod tests {
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
-        assert_eq!(version, 5);
+        assert_eq!(version, crate::migrations::CATALOG.len() as i64);
+        let catalog = SqliteCatalog::open(&path, &ObjectBase::default()).unwrap();
+        let users = catalog.users().await.unwrap();
+        assert!(users.iter().all(|user| user.sight == camtrail_model::Sight::All), "nobody lost sight");
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use camtrail_auth::{Passwords, Token, readable_password};
 use camtrail_gateway::AccountScope;
 use camtrail_model::{
-    CameraName,
+    CameraName, Sight,
     ports::{
         ACCOUNT_NAME_MAX_BYTES, Accounts, CameraToken, Clock, FtpAccount, Role, SystemClock, User,
         is_account_name,
@@ -50,7 +50,7 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             }
             let role = if viewer { Role::Viewer } else { Role::Admin };
             let password_hash = ask_password().await?;
-            let user = User { name: name.clone(), password_hash, role, disabled: false };
+            let user = User { name: name.clone(), password_hash, role, disabled: false, sight: Sight::All };
             if !accounts.add_user(&user).await? {
                 bail!(there());
             }

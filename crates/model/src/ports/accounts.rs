@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::{ports::CatalogError, time::Millis};
+use crate::{ports::CatalogError, sight::Sight, time::Millis};
 
 /// What a person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Sees everything, changes nothing but their own review state.
+    /// Sees everything, or the cameras that they are limited to; changes nothing but their own review state.
     Viewer,
     /// Everything.
     Admin,
@@ -39,6 +39,8 @@ pub struct User {
     pub role: Role,
     /// A disabled user has no sessions and gets none.
     pub disabled: bool,
+    /// Which cameras they may see.
+    pub sight: Sight,
 }
 
 /// An FTP account that was made at the first start or by command (not by configuration).

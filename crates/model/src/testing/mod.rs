@@ -1,20 +1,24 @@
 //! Fakes and contract suites. A suite runs on every implementation of its port, fakes included.
 
 mod accounts_contract;
+mod audit_contract;
 mod catalog_contract;
 mod failures_contract;
 mod groups_contract;
 mod plain_media;
 mod review_contract;
 mod samples;
+mod secrets_contract;
 pub mod store_contract;
 mod tokens_contract;
 
 pub use accounts_contract::accounts_contract;
+pub use audit_contract::audit_contract;
 pub use catalog_contract::catalog_contract;
 pub use failures_contract::failures_contract;
 pub use groups_contract::groups_contract;
 pub use plain_media::PlainMedia;
 pub use review_contract::review_contract;
 pub use samples::record;
+pub use secrets_contract::{api_tokens_contract, shares_contract};
 pub use tokens_contract::tokens_contract;
