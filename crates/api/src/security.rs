@@ -38,7 +38,7 @@ impl utoipa::Modify for Credentials {
         let components = document.components.get_or_insert_default();
         let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
         components.add_security_scheme("session", session);
-        for name in ["camera_token", "arrival_token"] {
+        for name in ["api_token", "camera_token", "arrival_token"] {
             components.add_security_scheme(name, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         }
     }

@@ -55,7 +55,7 @@ impl WebFiles for Fixed {
 }
 
 struct Bench {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     router: Router,
     catalog: SqliteCatalog,
     store: Arc<LocalStore>,
@@ -106,6 +106,9 @@ impl Bench {
             sign_in_failures: Arc::new(MemoryFailures::default()),
             groups: Arc::new(catalog.clone()),
             review: Arc::new(catalog.clone()),
+            shares: Arc::new(catalog.clone()),
+            api_tokens: Arc::new(catalog.clone()),
+            audit: Arc::new(catalog.clone()),
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
@@ -122,7 +125,13 @@ impl Bench {
             stop: stopped,
         };
         change(&mut parts);
-        Self { _dir: dir, router: router(Api::new(parts)), catalog, store, spool, _stop: stop }
+        Self { dir, router: router(Api::new(parts)), catalog, store, spool, _stop: stop }
+    }
+
+    /// All that the catalog wrote to the disk.
+    fn catalog_bytes(&self) -> Vec<u8> {
+        let read = |name: &str| std::fs::read(self.dir.path().join(name)).unwrap_or_default();
+        [read("c.db"), read("c.db-wal")].concat()
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -175,7 +184,14 @@ async fn read(response: Response) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn every_documented_call_wants_a_session_unless_it_is_public() {
-    const PUBLIC: [&str; 4] = ["/healthz", "/readyz", "/api/v1/session", "/api/v1/media/{id}/{file}"];
+    const PUBLIC: [&str; 6] = [
+        "/healthz",
+        "/readyz",
+        "/api/v1/session",
+        "/api/v1/media/{id}/{file}",
+        "/s/{token}",
+        "/s/media/{id}/{file}",
+    ];
     let bench = Bench::new("").await;
     let document = serde_json::to_value(openapi()).unwrap();
     let mut private = 0;
@@ -189,7 +205,8 @@ async fn every_documented_call_wants_a_session_unless_it_is_public() {
         for method in operations.as_object().unwrap().keys() {
             private += 1;
             let request = Request::builder().method(method.to_uppercase().as_str());
-            let request = request.uri(path.replace("{id}", "x")).body(Body::empty()).unwrap();
+            let request =
+                request.uri(path.replace("{id}", "x").replace("{name}", "x")).body(Body::empty()).unwrap();
             let (status, problem) = read(bench.send(request).await).await;
             assert_eq!(
                 (status, &problem["status"]),
@@ -813,3 +830,6 @@ async fn without_a_gateway_uploads_are_sent_to_one() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(problem["detail"].as_str().unwrap().contains("gateway"), "{problem}");
 }
+
+mod people;
+mod shares;

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Json,
@@ -9,18 +9,19 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use camtrail_auth::Token;
-use camtrail_model::ports::{Role, SessionRow, User};
+use camtrail_model::ports::{AuditAction, Role, SessionRow, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     problem::Problem,
-    signed_in::{self, SESSION_S, SignedIn},
+    signed_in::{self, May, Proof, SESSION_S, SignedIn, ToRead},
     state::Api,
+    tries,
 };
 
 /// The longest name or password that is looked at, in bytes: hashing megabytes is an attack.
-const CREDENTIAL_MAX_BYTES: usize = 1024;
+pub(super) const CREDENTIAL_MAX_BYTES: usize = 1024;
 
 /// What a person types.
 #[derive(Deserialize, ToSchema)]
@@ -43,22 +44,36 @@ pub(crate) struct Session {
 }
 
 /// What a person may do.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum UserRole {
-    /// Sees everything.
+pub(crate) enum UserRole {
+    /// Sees everything, or the cameras that they are limited to.
     Viewer,
     /// Everything.
     Admin,
 }
 
+impl From<Role> for UserRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Viewer => Self::Viewer,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<UserRole> for Role {
+    fn from(role: UserRole) -> Self {
+        match role {
+            UserRole::Viewer => Self::Viewer,
+            UserRole::Admin => Self::Admin,
+        }
+    }
+}
+
 impl From<&User> for Session {
     fn from(user: &User) -> Self {
-        let role = match user.role {
-            Role::Viewer => UserRole::Viewer,
-            Role::Admin => UserRole::Admin,
-        };
-        Self { username: user.name.clone(), role }
+        Self { username: user.name.clone(), role: user.role.into() }
     }
 }
 
@@ -80,32 +95,26 @@ pub(crate) async fn sign_in(
     jar: CookieJar,
     body: Result<Json<Credentials>, JsonRejection>,
 ) -> Result<(CookieJar, Json<Session>), Problem> {
-    let Json(Credentials { username, password }) = body.map_err(|error| {
-        Problem::bad_request(format!(
-            "expected {{\"username\": …, \"password\": …}} as application/json: {}",
-            error.body_text()
-        ))
-    })?;
+    let Json(Credentials { username, password }) =
+        body.map_err(|error| Problem::of_body(&error, "{\"username\": …, \"password\": …}"))?;
     if username.len() > CREDENTIAL_MAX_BYTES || password.len() > CREDENTIAL_MAX_BYTES {
         let detail = format!("the name or password is longer than {CREDENTIAL_MAX_BYTES} bytes");
         return Err(Problem::bad_request(detail));
     }
-    let (parts, now) = (&api.parts, api.parts.clock.now());
-    let key = failures_key(&api, peer.ip(), &username);
+    let (parts, now, from) = (&api.parts, api.parts.clock.now(), peer.ip());
+    let key = failures_key(&api, from, &username);
     // Counted as wrong until it proves right: passwords tried at the same time must not all be the first.
     parts.sign_ins.attempt(&key, now).await.map_err(|wait| Problem::too_many("wrong sign-ins", wait))?;
     let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     if !parts.passwords.verify(password.as_bytes(), hash).await {
         tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
+        api.noted_failure(from, &username).await;
         return Err(wrong());
     }
     parts.sign_ins.succeeded(&key).await;
     let user = user.ok_or_else(Problem::unauthorized)?;
-    let token = Token::new().map_err(|error| {
-        tracing::error!(%error, "a session could not be made");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "a session can't be made now: try again")
-    })?;
+    let token = Token::new().map_err(|error| Problem::no_secret(&error))?;
     let row = SessionRow {
         token_sha256: Token::sha256(token.text()),
         user: user.name.clone(),
@@ -117,16 +126,14 @@ pub(crate) async fn sign_in(
         return Err(wrong());
     }
     tracing::info!(%peer, username, "signed in");
+    api.noted_of(Some(&user.name), from, AuditAction::SignedIn, &user.name, "").await;
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
 }
 
 /// What wrong sign-ins are counted by: the user and where they came from. Of fixed length, and telling nothing of a
-/// person: only we can make it. An IPv6 network of 64 bits is one place, since whoever has one address of it has all.
+/// person: only we can make it.
 fn failures_key(api: &Api, peer: IpAddr, username: &str) -> String {
-    let place = match peer.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-    };
+    let place = tries::place(peer);
     api.parts.key.sign("sign-in failures", &format!("{place}\0{username}"))
 }
 
@@ -136,14 +143,14 @@ fn wrong() -> Problem {
 
 /// Who is signed in.
 #[utoipa::path(
-    get, path = "/session", tag = "session", security(("session" = [])),
+    get, path = "/session", tag = "session", security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "The signed-in user.", body = Session),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn who(SignedIn { user, .. }: SignedIn) -> Json<Session> {
-    Json(Session::from(&user))
+pub(crate) async fn who(who: May<ToRead>) -> Json<Session> {
+    Json(Session::from(&who.user))
 }
 
 /// Sign out.
@@ -158,9 +165,12 @@ pub(crate) async fn sign_out(
     jar: CookieJar,
     session: Result<SignedIn, Problem>,
 ) -> Result<(CookieJar, StatusCode), Problem> {
-    if let Ok(SignedIn { user, token_sha256 }) = session {
-        api.parts.accounts.end_session(&token_sha256).await?;
-        tracing::info!(username = user.name, "signed out");
+    if let Ok(who) = session
+        && let Proof::Session(token_sha256) = &who.proof
+    {
+        api.parts.accounts.end_session(token_sha256).await?;
+        tracing::info!(username = who.user.name, "signed out");
+        api.noted(&who, AuditAction::SignedOut, &who.user.name, "").await;
     }
     Ok((jar.add(signed_in::no_cookie(&api)), StatusCode::NO_CONTENT))
 }

@@ -27,6 +27,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what, when, from where.
+         * @description For admins, the newest first. Kept for 400 days, or as configured. Wrong sign-ins are noted up to 200 an hour, with
+         *     how many more there were; openings of a share the first time (its count tells the rest).
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras": {
         parameters: {
             query?: never;
@@ -36,7 +57,7 @@ export interface paths {
         };
         /**
          * List cameras.
-         * @description Those that ever sent something, and those that are configured.
+         * @description Those that ever sent something, and those that are configured; of these, those that you may see.
          */
         get: operations["list_cameras"];
         put?: never;
@@ -143,7 +164,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List groups of cameras. */
+        /**
+         * List groups of cameras.
+         * @description Who may see some cameras only gets the groups that hold any of them, by those cameras: rules tell of others.
+         */
         get: operations["list_groups"];
         /**
          * Replace all groups of cameras.
@@ -225,6 +249,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List shares.
+         * @description Your own; an admin gets everybody's.
+         */
+        get: operations["list_shares"];
+        put?: never;
+        /**
+         * Share an event.
+         * @description Makes a public link to this one event: whoever has it sees the clip or still, its camera's name and its time, without
+         *     signing in, until it ends. It shows the event as long as its maker may see it.
+         */
+        post: operations["create_share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a share.
+         * @description Your own, or as an admin anybody's. It shows nothing more from now on; a video that is being loaded from a bucket may
+         *     go on for five minutes. Doing it again changes nothing.
+         */
+        delete: operations["revoke_share"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -232,7 +302,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the box is doing. */
+        /**
+         * How the box is doing.
+         * @description Who may see some cameras only isn't told of folders and troubles at the door: they name others.
+         */
         get: operations["status"];
         put?: never;
         post?: never;
@@ -240,6 +313,90 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tokens.
+         * @description Your own; an admin gets everybody's.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Make a token.
+         * @description For yourself. It is good until it is revoked, its time is over, or you are disabled. A token can make tokens only
+         *     where its scopes hold `admin`.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token.
+         * @description Your own, or as an admin anybody's: it is worthless at once, everywhere.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users. */
+        get: operations["list_users"];
+        put?: never;
+        /** Make a user. */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a user.
+         * @description What isn't named stays. The last admin can't be disabled or made a viewer. What is taken from somebody is gone at
+         *     their next request; an open live stream ends, or goes on with what they may still see, within 15 seconds.
+         */
+        patch: operations["change_user"];
         trace?: never;
     };
     "/api/v1/viewed": {
@@ -319,6 +476,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/s/media/{id}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Media of a shared event.
+         * @description The links of a shared page. They need no session, are good for an hour at most, and end with their share.
+         */
+        get: operations["shared_media"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/s/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was shared.
+         * @description For everybody who has the link: a page for people, or JSON where `Accept` asks for it. Wrong links slow down whoever
+         *     tries them.
+         */
+        get: operations["show_share"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -356,6 +554,43 @@ export interface components {
         Arrived: {
             /** @description One for each record, in the notification's order. */
             results: components["schemas"]["ArrivalResult"][];
+        };
+        /** @description What somebody did. */
+        AuditItem: {
+            /**
+             * @description What: `signed_in`, `sign_in_failed`, `signed_out`, `password_changed`, `user_added`, `user_changed`,
+             *     `user_disabled`, `token_created`, `token_revoked`, `share_created`, `share_opened`, `share_revoked`,
+             *     `share_refused`, `event_protected`, `event_unprotected`, `event_noted`, `event_deleted`, `groups_replaced`,
+             *     `camera_added`, `camera_token_created`, `camera_tokens_revoked`; later versions may know more.
+             * @example share_created
+             */
+            action: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What else is worth knowing; never a secret. */
+            detail: string;
+            /**
+             * @description From which address; null: from the server's own command line.
+             * @example 192.0.2.7
+             */
+            from?: string | null;
+            /** @description To whom or what: a user's name, or an id. */
+            subject: string;
+            /**
+             * @description Who; null: nobody who is known (a wrong sign-in, an opened share).
+             * @example anna
+             */
+            who?: string | null;
+        };
+        /** @description A page of the audit log. */
+        AuditList: {
+            /** @description The newest first. */
+            items: components["schemas"]["AuditItem"][];
+            /** @description The cursor of the next page; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description A camera. */
         Camera: {
@@ -661,6 +896,23 @@ export interface components {
             /** @description Which event. */
             id: string;
         };
+        /** @description A share that was just made. */
+        MadeShare: components["schemas"]["ShareInfo"] & {
+            /**
+             * @description What opens it, for everybody who has it. Told only now. Without `http.public_url` in the configuration it is a path
+             *     below this server's address.
+             * @example https://cams.example.org/s/4dYhPq…
+             */
+            url: string;
+        };
+        /** @description A token that was just made. */
+        MadeToken: components["schemas"]["TokenInfo"] & {
+            /**
+             * @description What to send behind `Authorization: Bearer`. Told only now.
+             * @example ct_…
+             */
+            token: string;
+        };
         /** @description Which events have been seen: either `ids` or `up_to`. */
         MarkMany: {
             /** @description These, 500 at most. */
@@ -679,6 +931,61 @@ export interface components {
             available: boolean;
             /** @description What is missing, for a person. */
             problem?: string | null;
+        };
+        /** @description What is to be shared. */
+        NewShare: {
+            /** @description Which event. */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description The same as a moment, RFC 3339, instead of `expires_in_s`.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description When the share ends: in so many seconds. Without it and `expires_at`, in seven days (or as configured).
+             * @example 86400
+             */
+            expires_in_s?: number | null;
+            /**
+             * @description A word to whoever opens it: one line, at most 2,000 characters.
+             * @example our fox
+             */
+            note?: string | null;
+        };
+        /** @description A token to be made. */
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself, RFC 3339; never, where that isn't said.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What you call it: one line, at most 100 characters.
+             * @example Home Assistant
+             */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["TokenScope"][];
+        };
+        /** @description Somebody new. */
+        NewUser: {
+            /**
+             * @description The cameras that they may see, 500 at most, known already or not; without it, or null: all.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            cameras?: string[] | null;
+            /**
+             * @description The name that they sign in with: 1 to 256 bytes.
+             * @example anna
+             */
+            name: string;
+            /** @description Their password, at least 8 characters. */
+            password: string;
+            /** @description What they may do. */
+            role: components["schemas"]["UserRole"];
         };
         /** @description An RFC 9457 problem document. */
         Problem: {
@@ -710,6 +1017,125 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /** @description A share. */
+        ShareInfo: {
+            /** @description Its camera. */
+            camera_name: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * @description Who made it.
+             * @example anna
+             */
+            created_by: string;
+            /** @description The event that it shows. */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at: string;
+            /**
+             * @description What it is called here; it opens nothing.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last opened.
+             */
+            last_opened_at?: string | null;
+            /** @description A word to whoever opens it. */
+            note?: string | null;
+            /**
+             * Format: int64
+             * @description How often it was opened.
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description How often somebody came when it had ended.
+             */
+            refused: number;
+            /**
+             * Format: date-time
+             * @description When somebody ended it.
+             */
+            revoked_at?: string | null;
+            /** @description Whether it can be opened. Where its event is gone, or its maker may see it no more, it shows that. */
+            state: components["schemas"]["ShareState"];
+        };
+        /** @description Shares. */
+        ShareList: {
+            /** @description The newest first; those that ended for 30 days. */
+            items: components["schemas"]["ShareInfo"][];
+        };
+        /**
+         * @description Whether a share can be opened.
+         * @enum {string}
+         */
+        ShareState: "open" | "expired" | "revoked";
+        /** @description A shared event. */
+        SharedEvent: {
+            /**
+             * @description What people call the camera.
+             * @example Back yard
+             */
+            camera: string;
+            /**
+             * Format: date-time
+             * @description When it was taken, with the camera's offset, RFC 3339.
+             * @example 2016-08-30T15:29:54.000-07:00
+             */
+            captured_at: string;
+            /** @description Whether all of it arrived. */
+            complete: boolean;
+            /**
+             * @description The media type of what `media_url` gives.
+             * @example video/mp4
+             */
+            content_type: string;
+            /** @description A signed link that saves it. */
+            download_url: string;
+            /**
+             * Format: int64
+             * @description Playing time in milliseconds.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: date-time
+             * @description When the share ends.
+             */
+            expires_at: string;
+            /**
+             * Format: int32
+             * @description Height in pixels.
+             */
+            height?: number | null;
+            /** @description `record` is video, `snap` is still. */
+            kind: components["schemas"]["EventKind"];
+            /**
+             * Format: date-time
+             * @description When these links end; ask again for fresh ones.
+             */
+            media_expires_at: string;
+            /** @description A signed link to the media; answers `Range`. Ends with the share. */
+            media_url: string;
+            /** @description A word of whoever shared it. */
+            note?: string | null;
+            /** @description Whether browsers open it. */
+            playable: boolean;
+            /** @description A signed link to a poster. */
+            poster_url?: string | null;
+            /**
+             * Format: int32
+             * @description Width in pixels.
+             */
+            width?: number | null;
         };
         /** @description What waits to be stored. */
         SpoolStatus: {
@@ -765,6 +1191,85 @@ export interface components {
              * @description Its size in bytes.
              */
             size: number;
+        };
+        /** @description A token, without its text. */
+        TokenInfo: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What it is called here; it opens nothing.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description In which hour it was last used.
+             */
+            last_used_at?: string | null;
+            /**
+             * @description What they call it.
+             * @example Home Assistant
+             */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["TokenScope"][];
+            /**
+             * @description Whose it is.
+             * @example anna
+             */
+            username: string;
+        };
+        /** @description Tokens. */
+        TokenList: {
+            /** @description By person and age. */
+            items: components["schemas"]["TokenInfo"][];
+        };
+        /**
+         * @description What a token is good for.
+         * @enum {string}
+         */
+        TokenScope: "read" | "review" | "share" | "admin";
+        /** @description What is to be otherwise of somebody; what isn't named stays. */
+        UserChanges: {
+            /** @description The cameras that they may see, 500 at most; null: all. */
+            cameras?: string[] | null;
+            /** @description Locked out: their sessions end, and their tokens are revoked. */
+            disabled?: boolean | null;
+            /** @description Another password, at least 8 characters: their sessions end. */
+            password?: string | null;
+            role?: components["schemas"]["UserRole"] | null;
+        };
+        /** @description A person. */
+        UserInfo: {
+            /**
+             * @description The cameras that they may see; null: all.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            cameras?: string[] | null;
+            /** @description Locked out. */
+            disabled: boolean;
+            /**
+             * @description The name that they sign in with.
+             * @example anna
+             */
+            name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["UserRole"];
+        };
+        /** @description All people. */
+        UserList: {
+            /** @description By name. */
+            items: components["schemas"]["UserInfo"][];
         };
         /**
          * @description What a person may do.
@@ -910,6 +1415,65 @@ export interface operations {
             };
             /** @description A record failed, or too many notifications come at once: send it again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only entries at or after this moment: RFC 3339, or milliseconds since 1970.
+                 * @example 2016-08-30T00:00:00Z
+                 */
+                from?: string;
+                /** @description Only entries before this moment: RFC 3339, or milliseconds since 1970. */
+                to?: string;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same query. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description A parameter or the cursor is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1631,6 +2195,143 @@ export interface operations {
             };
         };
     };
+    list_shares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The shares. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShare"];
+            };
+        };
+        responses: {
+            /** @description The share; its link is told only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeShare"];
+                };
+            };
+            /** @description The body is no such JSON, or the end can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Shares are off, or the token isn't good for them. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are too many shares: revoke some. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A share's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such share of yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -1651,6 +2352,295 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tokens, without their texts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description The token; its text is told only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description The body is no such JSON, or says more than you may. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have too many tokens: revoke some. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A token's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is worth nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such token of yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All users, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The body is no such JSON, or the name, password or cameras can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a user of that name, or too many users. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChanges"];
+            };
+        };
+        responses: {
+            /** @description The user as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The body is no such JSON, or the password or cameras can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the last admin. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1877,6 +2867,156 @@ export interface operations {
             };
             /** @description The catalog can't answer. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_media: {
+        parameters: {
+            query: {
+                /** @description Which content the link was made for. */
+                v: string;
+                /** @description When the link ends, in seconds since 1970. */
+                expires: number;
+                /** @description The signature over all of it. */
+                signature: string;
+                /** @description `1`: the browser saves the file instead of showing it. */
+                download?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A share's id. */
+                id: string;
+                /** @description `object`, `poster` or `playable`. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description The part that `Range` asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description Not changed since `If-Modified-Since`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The store has an address of its own for it, good for five minutes. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The link lacks a part. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link was altered or has expired. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such file (any more). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The share ended, or its event is gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is shorter than `Range` wants. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    show_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret of a share's link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The shared event; a page, unless `Accept` says `application/json`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedEvent"];
+                };
+            };
+            /** @description There is no such share. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The share ended, or its event is gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong links. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
