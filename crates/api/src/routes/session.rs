@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 use axum_extra::extract::CookieJar;
-use camtrail_auth::Token;
+use camtrail_auth::{Rule, Token};
 use camtrail_model::ports::{AuditAction, Role, SessionRow, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +79,8 @@ impl From<&User> for Session {
 
 /// Sign in.
 ///
-/// Sets the session cookie. Wrong sign-ins from one address to one user slow down.
+/// Sets the session cookie. Wrong sign-ins from one address to one user slow down, and those from one address to many.
+/// Who is signed in already isn't held up.
 #[utoipa::path(
     post, path = "/session", tag = "session", request_body = Credentials,
     responses(
@@ -104,7 +105,14 @@ pub(crate) async fn sign_in(
     let (parts, now, from) = (&api.parts, api.parts.clock.now(), peer.ip());
     let key = failures_key(&api, from, &username);
     // Counted as wrong until it proves right: passwords tried at the same time must not all be the first.
-    parts.sign_ins.attempt(&key, now).await.map_err(|wait| Problem::too_many("wrong sign-ins", wait))?;
+    // By the place first: many names tried from one place are one throttle, and leave no trace each.
+    let (place_key, sign_ins) = (place_key(&api, from), &parts.sign_ins);
+    let too_many = |wait| Problem::too_many("wrong sign-ins", wait);
+    sign_ins.attempt(Rule::PLACE, &place_key, now).await.map_err(too_many)?;
+    if let Err(wait) = sign_ins.attempt(Rule::ACCOUNT, &key, now).await {
+        sign_ins.took_back(&place_key).await;
+        return Err(too_many(wait));
+    }
     let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     if !parts.passwords.verify(password.as_bytes(), hash).await {
@@ -112,7 +120,8 @@ pub(crate) async fn sign_in(
         api.noted_failure(from, &username).await;
         return Err(wrong());
     }
-    parts.sign_ins.succeeded(&key).await;
+    sign_ins.succeeded(&key).await;
+    sign_ins.took_back(&place_key).await;
     let user = user.ok_or_else(Problem::unauthorized)?;
     let token = Token::new().map_err(|error| Problem::no_secret(&error))?;
     let row = SessionRow {
@@ -135,6 +144,11 @@ pub(crate) async fn sign_in(
 fn failures_key(api: &Api, peer: IpAddr, username: &str) -> String {
     let place = tries::place(peer);
     api.parts.key.sign("sign-in failures", &format!("{place}\0{username}"))
+}
+
+/// The same of where they came from alone.
+fn place_key(api: &Api, peer: IpAddr) -> String {
+    api.parts.key.sign("sign-in failures of a place", &tries::place(peer).to_string())
 }
 
 fn wrong() -> Problem {

@@ -421,3 +421,46 @@ async fn the_log_tells_who_did_what_and_no_secret() {
     assert_eq!(bench.get("/api/v1/audit?to=1", &otto).await.1["items"], json!([]));
     assert_eq!(bench.catalog.shares().await.unwrap()[0].openings.opened, 3);
 }
+
+/// Many names from one place: one throttle. Nobody elsewhere waits for it, nor who is signed in.
+#[tokio::test]
+async fn ten_thousand_wrong_sign_ins_hold_up_their_own_place_only() {
+    let hands = Hands::now_set();
+    let clock = hands.clone();
+    let failures = Arc::new(MemoryFailures::default());
+    let noted = failures.clone();
+    let bench = Bench::with(move |parts| (parts.clock, parts.sign_in_failures) = (clock, noted)).await;
+    let guilty = "203.0.113.5:9";
+    let signed_in = bench.sign_in_from(guilty, "anna", "right").await;
+    let cookie =
+        signed_in.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let mut looked_at = 0;
+    for n in 0..10_000 {
+        let status = bench.sign_in_from(guilty, &format!("name {n}"), "guess").await.status();
+        looked_at += u32::from(status == StatusCode::UNAUTHORIZED);
+        assert!(matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS), "{status}");
+    }
+    assert_eq!(looked_at, 31);
+    assert!(failures.len() <= 32, "{} keys", failures.len());
+    assert_eq!(bench.sign_in_from("203.0.113.6:9", "anna", "right").await.status(), StatusCode::OK);
+    assert_eq!(bench.get("/api/v1/events", &cookie).await.0, StatusCode::OK, "who is signed in goes on");
+    let refused = bench.sign_in_from(guilty, "anna", "right").await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: i64 = refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=31).contains(&wait), "{wait}");
+    hands.ahead(wait * 1_000);
+    assert_eq!(bench.sign_in_from(guilty, "anna", "right").await.status(), StatusCode::OK, "after the wait");
+    let (_, log) = bench.get("/api/v1/audit?limit=500", &bench.cookie_of("otto").await).await;
+    assert!(log["items"].as_array().unwrap().len() < 30, "the log is no place to fill");
+}
+
+/// One account that is guessed at doesn't hold up the others of its place.
+#[tokio::test]
+async fn guesses_at_one_account_hold_up_that_account_only() {
+    let bench = Bench::new("").await;
+    for _ in 0..200 {
+        bench.sign_in("guess").await;
+    }
+    assert_eq!(bench.sign_in("right").await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(bench.sign_in_as("otto", "right").await.status(), StatusCode::OK);
+}
