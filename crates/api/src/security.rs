@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
@@ -49,6 +49,7 @@ impl utoipa::Modify for Credentials {
 pub(crate) fn bounds(router: Router<Api>, api: &Api) -> Router<Api> {
     router
         .layer(RequestBodyLimitLayer::new(BODY_MAX_BYTES))
+        .layer(map_response(in_words))
         .layer(from_fn_with_state(api.clone(), refuse_cross_site))
         .layer(from_fn(answer_in_time))
 }
@@ -87,6 +88,25 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
     let host = text(&header::HOST).map(str::to_owned);
     let public = api.parts.config.public_url.as_deref().and_then(authority);
     host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
+}
+
+/// Refusals of the layers below, which say it in plain text, as problems like all others.
+async fn in_words(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_plain {
+        return response;
+    }
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            format!("the body is too large: expected {BODY_MAX_BYTES} bytes at most")
+        }
+        StatusCode::BAD_REQUEST => "the address can't be read: expected percent-encoded UTF-8".to_owned(),
+        StatusCode::RANGE_NOT_SATISFIABLE => return response,
+        _ => format!("refused: {status}"),
+    };
+    Problem::new(status, detail).into_response()
 }
 
 pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {

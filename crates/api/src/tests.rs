@@ -831,5 +831,6 @@ async fn without_a_gateway_uploads_are_sent_to_one() {
     assert!(problem["detail"].as_str().unwrap().contains("gateway"), "{problem}");
 }
 
+mod hostile;
 mod people;
 mod shares;

@@ -10,7 +10,7 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
@@ -131,12 +131,14 @@ async fn opened(api: &Api, share: &Share) -> Result<Result<CatalogRecord, Ended>
 )]
 pub(crate) async fn show(
     State(api): State<Api>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     method: Method,
     headers: HeaderMap,
     extensions: axum::http::Extensions,
 ) -> Response {
     let as_json = wants_json(&headers);
+    // What isn't even text is nobody's.
+    let token = token.map(|Path(token)| token).unwrap_or_default();
     let shown = look(&api, &token, tries::peer(&extensions), method == Method::HEAD).await;
     let response = match shown {
         Ok((share, record)) => {
