@@ -57,11 +57,13 @@ pub(crate) struct AuditItem {
     #[schema(example = "share_created")]
     action: String,
     /// To whom or what: a user's name, or an id.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     subject: String,
     /// From which address; null: from the server's own command line.
     #[schema(example = "192.0.2.7")]
     from: Option<String>,
     /// What else is worth knowing; never a secret.
+    #[schema(example = "event 0g00002ms6h00000…, until 2016-09-06T22:29:54.000Z")]
     detail: String,
 }
 

@@ -37,6 +37,7 @@ const REMEMBERED_MS: i64 = 30 * DAY_MS;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewShare {
     /// Which event.
+    #[schema(example = "0g00002ms6h00000…")]
     event_id: String,
     /// When the share ends: in so many seconds. Without it and `expires_at`, in seven days (or as configured).
     #[schema(minimum = 60, example = 86_400)]
@@ -70,6 +71,7 @@ pub(crate) struct ShareInfo {
     /// The event that it shows.
     event_id: String,
     /// Its camera.
+    #[schema(example = "backyard")]
     camera_name: String,
     /// Who made it.
     #[schema(example = "anna")]
@@ -88,6 +90,7 @@ pub(crate) struct ShareInfo {
     /// A word to whoever opens it.
     note: Option<String>,
     /// How often it was opened.
+    #[schema(example = 3)]
     opened: u64,
     /// How often somebody came when it had ended.
     refused: u64,
@@ -173,7 +176,8 @@ impl NewShare {
 /// Makes a public link to this one event: whoever has it sees the clip or still, its camera's name and its time, without
 /// signing in, until it ends. It shows the event as long as its maker may see it.
 #[utoipa::path(
-    post, path = "/shares", operation_id = "create_share", tag = "shares", request_body = NewShare,
+    post, path = "/shares", operation_id = "create_share", tag = "shares",
+    request_body(content = NewShare, example = json!({ "event_id": "0g00002ms6h00000…", "expires_in_s": 604_800, "note": "our fox" })),
     security(("session" = []), ("api_token" = ["share"])),
     responses(
         (status = 201, description = "The share; its link is told only now.", body = MadeShare),

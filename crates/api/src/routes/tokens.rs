@@ -169,7 +169,8 @@ impl NewToken {
 /// For yourself. It is good until it is revoked, its time is over, or you are disabled. A token can make tokens only
 /// where its scopes hold `admin`.
 #[utoipa::path(
-    post, path = "/tokens", operation_id = "create_token", tag = "people", request_body = NewToken,
+    post, path = "/tokens", operation_id = "create_token", tag = "people",
+    request_body(content = NewToken, example = json!({ "name": "Home Assistant", "scopes": ["read", "review"], "expires_at": "2027-01-01T00:00:00Z" })),
     security(("session" = []), ("api_token" = ["admin"])),
     responses(
         (status = 201, description = "The token; its text is told only now.", body = MadeToken),

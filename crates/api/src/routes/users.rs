@@ -147,7 +147,8 @@ pub(crate) async fn list(State(api): State<Api>, _: May<ToAdminister>) -> Result
 
 /// Make a user.
 #[utoipa::path(
-    post, path = "/users", operation_id = "create_user", tag = "people", request_body = NewUser,
+    post, path = "/users", operation_id = "create_user", tag = "people",
+    request_body(content = NewUser, example = json!({ "name": "anna", "password": "a long one", "role": "viewer", "cameras": ["backyard"] })),
     security(("session" = []), ("api_token" = ["admin"])),
     responses(
         (status = 201, description = "The user.", body = UserInfo),
@@ -193,7 +194,8 @@ pub(crate) async fn create(
 /// What isn't named stays. The last admin can't be disabled or made a viewer. What is taken from somebody is gone at
 /// their next request; an open live stream ends, or goes on with what they may still see, within 15 seconds.
 #[utoipa::path(
-    patch, path = "/users/{name}", operation_id = "change_user", tag = "people", request_body = UserChanges,
+    patch, path = "/users/{name}", operation_id = "change_user", tag = "people",
+    request_body(content = UserChanges, example = json!({ "cameras": ["backyard", "gate"] })),
     security(("session" = []), ("api_token" = ["admin"])),
     params(("name" = String, Path, description = "A user's name.")),
     responses(

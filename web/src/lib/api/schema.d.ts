@@ -236,7 +236,8 @@ export interface paths {
         put?: never;
         /**
          * Sign in.
-         * @description Sets the session cookie. Wrong sign-ins from one address to one user slow down.
+         * @description Sets the session cookie. Wrong sign-ins from one address to one user slow down, and those from one address to many.
+         *     Who is signed in already isn't held up.
          */
         post: operations["sign_in"];
         /**
@@ -570,14 +571,20 @@ export interface components {
              * @description When.
              */
             at: string;
-            /** @description What else is worth knowing; never a secret. */
+            /**
+             * @description What else is worth knowing; never a secret.
+             * @example event 0g00002ms6h00000…, until 2016-09-06T22:29:54.000Z
+             */
             detail: string;
             /**
              * @description From which address; null: from the server's own command line.
              * @example 192.0.2.7
              */
             from?: string | null;
-            /** @description To whom or what: a user's name, or an id. */
+            /**
+             * @description To whom or what: a user's name, or an id.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
             subject: string;
             /**
              * @description Who; null: nobody who is known (a wrong sign-in, an opened share).
@@ -934,7 +941,10 @@ export interface components {
         };
         /** @description What is to be shared. */
         NewShare: {
-            /** @description Which event. */
+            /**
+             * @description Which event.
+             * @example 0g00002ms6h00000…
+             */
             event_id: string;
             /**
              * Format: date-time
@@ -1020,7 +1030,10 @@ export interface components {
         };
         /** @description A share. */
         ShareInfo: {
-            /** @description Its camera. */
+            /**
+             * @description Its camera.
+             * @example backyard
+             */
             camera_name: string;
             /**
              * Format: date-time
@@ -1054,6 +1067,7 @@ export interface components {
             /**
              * Format: int64
              * @description How often it was opened.
+             * @example 3
              */
             opened: number;
             /**
@@ -2233,6 +2247,13 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "event_id": "0g00002ms6h00000…",
+                 *       "expires_in_s": 604800,
+                 *       "note": "our fox"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewShare"];
             };
         };
@@ -2399,6 +2420,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "expires_at": "2027-01-01T00:00:00Z",
+                 *       "name": "Home Assistant",
+                 *       "scopes": [
+                 *         "read",
+                 *         "review"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewToken"];
             };
         };
@@ -2527,6 +2558,16 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "cameras": [
+                 *         "backyard"
+                 *       ],
+                 *       "name": "anna",
+                 *       "password": "a long one",
+                 *       "role": "viewer"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewUser"];
             };
         };
@@ -2590,6 +2631,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "cameras": [
+                 *         "backyard",
+                 *         "gate"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["UserChanges"];
             };
         };
