@@ -64,6 +64,7 @@ struct Document;
 fn documented() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
+        .routes(routes!(routes::session::change_password))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
         .routes(routes!(routes::viewed::mark_one))

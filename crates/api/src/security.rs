@@ -90,6 +90,14 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
     host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
 }
 
+/// `/s/…` below whatever base path; its media links name the share by its id, which opens nothing.
+fn without_secret(path: &str) -> String {
+    match path.rsplit_once("/s/") {
+        Some((before, token)) if !token.contains('/') => format!("{before}/s/…"),
+        _ => path.to_owned(),
+    }
+}
+
 /// Refusals of the layers below, which say it in plain text, as problems like all others.
 async fn in_words(response: Response) -> Response {
     let status = response.status();
@@ -133,12 +141,25 @@ async fn secure_headers(State(policy): State<HeaderValue>, request: Request, nex
     response
 }
 
-/// One line a request, at debug. The path only: queries hold signatures.
+/// One line a request, at debug. The path only: queries hold signatures. And not a share's, which is its secret.
 async fn trace(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), without_secret(request.uri().path()));
     let started = std::time::Instant::now();
     let response = next.run(request).await;
     let (status, took_ms) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
     tracing::debug!(%method, path, status, took_ms, "answered");
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shares_secret_is_in_no_log() {
+        assert_eq!(without_secret("/s/4dYhPq"), "/s/…");
+        assert_eq!(without_secret("/cams/s/4dYhPq"), "/cams/s/…");
+        assert_eq!(without_secret("/s/media/0123/object"), "/s/media/0123/object");
+        assert_eq!(without_secret("/api/v1/events"), "/api/v1/events");
+    }
 }

@@ -18,7 +18,10 @@ use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject};
 use futures::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::Instant,
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -55,6 +58,8 @@ struct Live {
     seq: ChangeSeq,
     ready: VecDeque<Message>,
     wake: watch::Receiver<u64>,
+    /// When it is looked next whether the person may go on, whatever wakes the stream before.
+    look_at: Instant,
     stop: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 }
@@ -103,6 +108,7 @@ pub(crate) async fn live(
         seq,
         ready: VecDeque::from([hello]),
         wake,
+        look_at: Instant::now() + HEARTBEAT,
         stop: api.parts.stop.clone(),
         api,
         _permit: permit,
@@ -169,10 +175,11 @@ impl Live {
                     false
                 }
                 // Another process (a command) may have written, too.
-                () = tokio::time::sleep(HEARTBEAT) => true,
+                () = tokio::time::sleep_until(self.look_at) => true,
                 _ = self.stop.wait_for(|stop| *stop) => return None,
             };
             if heartbeat {
+                self.look_at = Instant::now() + HEARTBEAT;
                 self.still_signed_in().await?;
             }
         }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::Problem,
+    routes::users::hashed,
     signed_in::{self, May, Proof, SESSION_S, SignedIn, ToRead},
     state::Api,
     tries,
@@ -123,17 +124,7 @@ pub(crate) async fn sign_in(
     sign_ins.succeeded(&key).await;
     sign_ins.took_back(&place_key).await;
     let user = user.ok_or_else(Problem::unauthorized)?;
-    let token = Token::new().map_err(|error| Problem::no_secret(&error))?;
-    let row = SessionRow {
-        token_sha256: Token::sha256(token.text()),
-        user: user.name.clone(),
-        created_at: now,
-        expires_at: now.plus(SESSION_S * 1000),
-    };
-    if !parts.accounts.begin_session(&row, &user.password_hash).await? {
-        tracing::warn!(%peer, username, "a sign-in was refused: the user was changed meanwhile");
-        return Err(wrong());
-    }
+    let token = begin(&api, &user).await?;
     tracing::info!(%peer, username, "signed in");
     api.noted_of(Some(&user.name), from, AuditAction::SignedIn, &user.name, "").await;
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
@@ -153,6 +144,75 @@ fn place_key(api: &Api, peer: IpAddr) -> String {
 
 fn wrong() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "wrong user or password")
+}
+
+/// Another password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPassword {
+    /// The password of now.
+    current: String,
+    /// The one from now on, at least 8 characters.
+    #[schema(min_length = 8)]
+    new: String,
+}
+
+/// Change your password.
+///
+/// All your sessions end, but for this browser's, which gets a new one. Your tokens stay: revoke those that you don't
+/// trust. Takes no token.
+#[utoipa::path(
+    put, path = "/session/password", operation_id = "change_password", tag = "session", request_body = NewPassword,
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "Changed; the cookie holds a new session.", body = Session),
+        (status = 400, description = "The body is no such JSON, or the new password is too short.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The password of now is another one.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong passwords.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn change_password(
+    State(api): State<Api>,
+    who: SignedIn,
+    jar: CookieJar,
+    body: Result<Json<NewPassword>, JsonRejection>,
+) -> Result<(CookieJar, Json<Session>), Problem> {
+    let Json(NewPassword { current, new }) =
+        body.map_err(|error| Problem::of_body(&error, "{\"current\": …, \"new\": …}"))?;
+    if current.len() > CREDENTIAL_MAX_BYTES {
+        return Err(Problem::bad_request(format!("current is longer than {CREDENTIAL_MAX_BYTES} bytes")));
+    }
+    let (parts, user) = (&api.parts, &who.user);
+    // Whoever found an open browser is no better off than at the door.
+    let key = failures_key(&api, who.peer, &user.name);
+    let attempt = parts.sign_ins.attempt(Rule::ACCOUNT, &key, parts.clock.now()).await;
+    attempt.map_err(|wait| Problem::too_many("wrong passwords", wait))?;
+    if !parts.passwords.verify(current.as_bytes(), Some(&user.password_hash)).await {
+        api.noted_failure(who.peer, &user.name).await;
+        return Err(Problem::new(StatusCode::FORBIDDEN, "the password of now is another one"));
+    }
+    parts.sign_ins.succeeded(&key).await;
+    let changed = User { password_hash: hashed(&api, &new).await?, ..user.clone() };
+    parts.accounts.put_user(&changed).await?;
+    api.noted(&who, AuditAction::PasswordChanged, &user.name, "").await;
+    let token = begin(&api, &changed).await?;
+    Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&changed))))
+}
+
+/// A new session of somebody who has just proved their password.
+async fn begin(api: &Api, user: &User) -> Result<Token, Problem> {
+    let now = api.parts.clock.now();
+    let token = Token::new().map_err(|error| Problem::no_secret(&error))?;
+    let row = SessionRow {
+        token_sha256: Token::sha256(token.text()),
+        user: user.name.clone(),
+        created_at: now,
+        expires_at: now.plus(SESSION_S * 1000),
+    };
+    // They were changed meanwhile.
+    let has_begun = api.parts.accounts.begin_session(&row, &user.password_hash).await?;
+    if has_begun { Ok(token) } else { Err(wrong()) }
 }
 
 /// Who is signed in.

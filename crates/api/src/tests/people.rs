@@ -464,3 +464,60 @@ async fn guesses_at_one_account_hold_up_that_account_only() {
     assert_eq!(bench.sign_in("right").await.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(bench.sign_in_as("otto", "right").await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn people_change_their_own_password() {
+    let bench = Bench::new("").await;
+    let (here, elsewhere) = (bench.cookie().await, bench.cookie().await);
+    let (token, _) = made_token(&bench, &bench.cookie_of("otto").await, json!(["admin"])).await;
+    let put = async |cookie: &str, current: &str, new: &str| {
+        let request =
+            Request::put("/api/v1/session/password").header(header::CONTENT_TYPE, "application/json");
+        let proof = if cookie.starts_with("Bearer") { header::AUTHORIZATION } else { header::COOKIE };
+        let request = request.header(proof, cookie);
+        let body = json!({ "current": current, "new": new }).to_string();
+        bench.send(request.body(Body::from(body)).unwrap()).await
+    };
+    assert_eq!(put(&token, "right", "another one").await.status(), StatusCode::FORBIDDEN, "by no token");
+    assert_eq!(put(&here, "right", "short").await.status(), StatusCode::BAD_REQUEST);
+    let response = put(&here, "right", "another one").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let cookie =
+        response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    for ended in [&here, &elsewhere] {
+        assert_eq!(bench.get("/api/v1/session", ended).await.0, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(bench.get("/api/v1/session", &cookie).await.0, StatusCode::OK, "this browser goes on");
+    assert_eq!(bench.sign_in("right").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(bench.sign_in("another one").await.status(), StatusCode::OK);
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(put(&cookie, "guess", "a third one").await.status());
+    }
+    assert_eq!((statuses[0], statuses[7]), (StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS));
+}
+
+/// A stream that is woken all the time, and that has nothing to tell, ends, too: by the real clock, as it is the real
+/// writer's thread that wakes it.
+#[tokio::test]
+async fn a_stream_that_is_woken_for_nothing_ends_with_its_token() {
+    let bench = Bench::new("").await;
+    let otto = bench.cookie_of("otto").await;
+    let (token, id) = made_token(&bench, &otto, json!(["read"])).await;
+    let request =
+        Request::get("/api/v1/live").header(header::AUTHORIZATION, &token).body(Body::empty()).unwrap();
+    let response = bench.send(request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let reading = tokio::spawn(to_bytes(response.into_body(), 1 << 20));
+    call(&bench, &otto, "DELETE", &format!("/api/v1/tokens/{id}"), None).await;
+    let clip = record("backyard", 1_000, CaptureKind::Record, "0.mp4");
+    for _ in 0..20 {
+        // The same again changes nothing, and wakes.
+        bench.catalog.record(&clip).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if reading.is_finished() {
+            return;
+        }
+    }
+    panic!("still open");
+}

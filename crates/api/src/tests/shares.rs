@@ -205,6 +205,8 @@ async fn a_share_ends_by_its_time_by_its_maker_and_with_its_event() {
     for state in ["open", "revoked", "expired"] {
         assert!(states.contains(&json!(state)), "{states:?}");
     }
+    let head = Request::head(month["url"].as_str().unwrap()).body(Body::empty()).unwrap();
+    assert_eq!(bench.send(head).await.status(), StatusCode::OK, "a look isn't counted");
     let of_month = listed(&otto).await.into_iter().find(|share| share["id"] == month["id"]).unwrap();
     assert_eq!((&of_month["opened"], &of_month["refused"]), (&json!(2), &json!(0)));
     // However the event goes: a person, or the sweep of retention, by the same step.
