@@ -189,6 +189,7 @@ async fn the_contracts_hold_over_a_bad_line() {
     testing::accounts_contract(fresh).await;
     testing::review_contract(fresh).await;
     testing::groups_contract(&*fresh()).await;
+    testing::audit_contract(fresh).await;
 }
 
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);

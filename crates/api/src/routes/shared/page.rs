@@ -37,13 +37,13 @@ pub(super) fn policy(api: &Api) -> HeaderValue {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-fn page(title: &str, main: &str) -> String {
-    let title = escape(title);
+fn page(api: &Api, title: &str, main: &str) -> String {
+    let (title, base_path) = (escape(title), escape(&api.parts.config.base_path));
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex, nofollow, noarchive\"><meta name=\"referrer\" content=\"no-referrer\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>\n"
+         <link rel=\"icon\" type=\"image/svg+xml\" href=\"{base_path}/favicon.svg\"><title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>\n"
     )
 }
 
@@ -88,7 +88,7 @@ pub(super) fn event(api: &Api, event: &SharedEvent) -> String {
         until = readable_utc(&event.expires_at),
         home = home(api),
     );
-    page(&format!("{}, {when}", event.camera), &main)
+    page(api, &format!("{}, {when}", event.camera), &main)
 }
 
 /// Why there is nothing to see, and what to do.
@@ -107,9 +107,17 @@ pub(super) fn problem(api: &Api, problem: &Problem) -> (StatusCode, String) {
         }
         _ => ("This can't be shown now", "Nothing is lost: try again in a moment."),
     };
-    let detail = escape(problem.detail());
+    let detail = escape(&sentence(problem.detail()));
     let main = format!("<h1>{title}</h1><p>{detail}</p><p>{advice}</p>{}", home(api));
-    (status, page(title, &main))
+    (status, page(api, title, &main))
+}
+
+/// With a capital letter and a full stop, where it has no mark of its own.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with(['?', '.', '!']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
 }
 
 fn home(api: &Api) -> String {
@@ -146,6 +154,9 @@ mod tests {
         assert_eq!(readable("2016-08-30T15:29:54.000+00:00"), "30 August 2016, 15:29:54 (UTC+00:00)");
         assert_eq!(readable_utc("2016-08-30T22:29:54.000Z"), "30 August 2016, 22:29");
         assert_eq!(readable("<x>"), "&lt;x&gt;");
+        assert_eq!(sentence("this is gone"), "This is gone.");
+        assert_eq!(sentence("whole?"), "Whole?");
+        assert_eq!(sentence(""), ".");
     }
 
     /// A style that the policy doesn't know would be thrown away by every browser.
