@@ -27,6 +27,7 @@ mod live;
 mod names;
 mod no_ffmpeg;
 mod outage;
+mod people;
 mod posters;
 mod programs;
 mod rebuild;

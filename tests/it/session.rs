@@ -26,7 +26,8 @@ fn signing_out_locks_out() {
 
 #[test]
 fn anonymous_answers_never_look_like_success() {
-    const PUBLIC: [&str; 3] = ["/healthz", "/readyz", "/api/v1/media/{id}/{file}"];
+    const PUBLIC: [&str; 5] =
+        ["/healthz", "/readyz", "/api/v1/media/{id}/{file}", "/s/{token}", "/s/media/{id}/{file}"];
     let instance = Instance::start();
     let web = Web::anonymous(instance.http());
     let document = web.get("/openapi.json").json();
@@ -38,7 +39,8 @@ fn anonymous_answers_never_look_like_success() {
             web.request("POST", path, &[], Some(&serde_json::json!({}))).problem(403);
             continue;
         }
-        let path = path.replace("{id}", "x").replace("{camera}", "x").replace("{path}", "x");
+        let path =
+            path.replace("{id}", "x").replace("{name}", "x").replace("{camera}", "x").replace("{path}", "x");
         for method in calls.as_object().unwrap().keys().map(String::as_str) {
             // A body that nobody reads may end its connection, which the next call must not find.
             let web = Web::anonymous(instance.http());

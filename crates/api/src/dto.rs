@@ -220,7 +220,7 @@ impl Event {
             frame_rate: metadata.frame_rate(),
             key_frames: metadata.key_frames,
             complete: metadata.complete,
-            playable: record.playable_copy || (opens(&metadata.content_type) && is_understood(record)),
+            playable: is_playable(record),
             object_key: key.to_string(),
             media_url: links.media,
             download_url: links.download,
@@ -247,6 +247,11 @@ impl Event {
     pub(crate) fn seen(self, viewed: Option<bool>) -> Self {
         Self { viewed, ..self }
     }
+}
+
+/// Whether browsers open what is shown of it.
+pub(crate) fn is_playable(record: &CatalogRecord) -> bool {
+    record.playable_copy || (opens(&record.metadata.content_type) && is_understood(record))
 }
 
 /// Whether anything was made of the content: an MP4 by name alone plays nowhere.

@@ -4,6 +4,7 @@
 //! errors are RFC 9457 problems; the OpenAPI document is generated from the same code that answers. Refuses:
 //! SQL, storage formats, and business rules, which are behind the ports.
 
+mod audit;
 mod cursor;
 mod dto;
 mod links;
@@ -12,6 +13,7 @@ mod routes;
 mod security;
 mod signed_in;
 mod state;
+mod tries;
 mod web;
 
 use axum::{
@@ -26,8 +28,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::security::Credentials;
 pub use routes::arrivals::Webhook;
 pub use state::{
-    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus,
-    Status, StatusSource, WatchedFolder,
+    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, PeopleConfig,
+    SpoolStatus, Status, StatusSource, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -36,13 +38,17 @@ pub use web::{WebFile, WebFiles};
     info(
         title = "Camtrail",
         description = "Every motion clip of your cameras: listed, played, told live. Sign in with `POST /api/v1/session`; \
-                       the session travels in a cookie. Errors are RFC 9457 problem documents.",
+                       the session travels in a cookie. Programs send a person's token as `Authorization: Bearer ct_…` \
+                       (`POST /api/v1/tokens`); each is good for its scopes: `read`, `review`, `share`, `admin` (all of \
+                       them), and never for more than its person's role. Errors are RFC 9457 problem documents.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
         (name = "session", description = "Signing in and out."),
         (name = "events", description = "Captures, newest first."),
         (name = "cameras", description = "Cameras and their health."),
+        (name = "shares", description = "Public links to one event each."),
+        (name = "people", description = "Users, their tokens, and who did what."),
         (name = "live", description = "What happens now."),
         (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
         (name = "arrivals", description = "Notifications of the store."),
@@ -58,6 +64,7 @@ struct Document;
 fn documented() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
+        .routes(routes!(routes::session::change_password))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
         .routes(routes!(routes::incidents::list))
@@ -69,10 +76,19 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::media::media))
         .routes(routes!(routes::cameras::list))
         .routes(routes!(routes::groups::list, routes::groups::put))
+        .routes(routes!(routes::shares::list, routes::shares::create))
+        .routes(routes!(routes::shares::revoke))
+        .routes(routes!(routes::tokens::list, routes::tokens::create))
+        .routes(routes!(routes::tokens::revoke))
+        .routes(routes!(routes::users::list, routes::users::create))
+        .routes(routes!(routes::users::change))
+        .routes(routes!(routes::audit::list))
         .routes(routes!(routes::live::live))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", v1)
+        .routes(routes!(routes::shared::show))
+        .routes(routes!(routes::shared::media))
         .routes(routes!(routes::system::healthz))
         .routes(routes!(routes::system::readyz))
 }

@@ -7,11 +7,17 @@
 use std::time::Duration;
 
 use camtrail_auth::SigningKey;
-use camtrail_model::{CatalogRecord, DerivedFiles, DerivedKey, EventId, Millis, ports::Link};
+use camtrail_model::{
+    CatalogRecord, DerivedFiles, DerivedKey, EventId, Millis,
+    ports::{Link, Share},
+};
 
 use crate::{problem::Problem, state::Api};
 
 const PURPOSE: &str = "media";
+const SHARED_PURPOSE: &str = "shared media";
+/// How long a shared page's links are good at most: it has no script that could renew them. They end with their share.
+const SHARED_MS: i64 = 3_600_000;
 const STEP_MS: i64 = 15 * 60_000;
 
 /// Which file of an event.
@@ -105,6 +111,60 @@ fn original_of(record: &CatalogRecord) -> Option<MediaFile> {
         (false, true) => Some(MediaFile::Object),
         (false, false) => None,
     }
+}
+
+/// The links of a shared event: below the share, which is looked at whenever one is followed.
+pub(crate) struct SharedLinks {
+    pub(crate) media: String,
+    pub(crate) download: String,
+    pub(crate) poster: Option<String>,
+    pub(crate) expires: Millis,
+}
+
+impl SharedLinks {
+    pub(crate) fn of(api: &Api, share: &Share, record: &CatalogRecord) -> Self {
+        let expires = api.parts.clock.now().plus(SHARED_MS).min(share.ends_at());
+        // Whole seconds: that is what a link can say.
+        let expires = Millis(expires.0.div_euclid(1_000) * 1_000);
+        let shown = if record.playable_copy { MediaFile::Playable } else { MediaFile::Object };
+        let link = |file: MediaFile, download: &str| {
+            let (base_path, id, version) = (&api.parts.config.base_path, share.id(), version(record));
+            let message = shared_message(&id, file, &version, expires);
+            let signature = api.parts.key.sign(SHARED_PURPOSE, &message);
+            let (file, expires_s) = (file.as_str(), expires.0 / 1_000);
+            format!(
+                "{base_path}/s/media/{id}/{file}?v={version}&expires={expires_s}&signature={signature}{download}"
+            )
+        };
+        Self {
+            media: link(shown, ""),
+            download: link(shown, "&download=1"),
+            poster: record.poster.then(|| link(MediaFile::Poster, "")),
+            expires,
+        }
+    }
+}
+
+/// 403 for a shared link that was altered or has ended.
+pub(crate) fn check_shared(
+    key: &SigningKey,
+    share_id: &str,
+    file: MediaFile,
+    query: &LinkQuery,
+    now: Millis,
+) -> Result<(), Problem> {
+    let expires = Millis(query.expires.saturating_mul(1000));
+    let is_ours =
+        key.verify(SHARED_PURPOSE, &shared_message(share_id, file, &query.v, expires), &query.signature);
+    if is_ours && now < expires {
+        return Ok(());
+    }
+    let detail = "this link was altered or has expired: open the shared page again for a fresh one";
+    Err(Problem::new(axum::http::StatusCode::FORBIDDEN, detail))
+}
+
+fn shared_message(share_id: &str, file: MediaFile, version: &str, expires: Millis) -> String {
+    format!("{share_id}\0{}\0{version}\0{}", file.as_str(), expires.0)
 }
 
 struct Maker<'a> {

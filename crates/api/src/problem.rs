@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    extract::rejection::JsonRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -48,12 +49,35 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// A body that can't be read; `expected` is what it should have been.
+    pub(crate) fn of_body(error: &JsonRejection, expected: &str) -> Self {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is too large: expected {expected}"),
+            );
+        }
+        Self::bad_request(format!("expected {expected} as application/json: {}", error.body_text()))
+    }
+
+    /// No random bytes, or nothing to hash with.
+    pub(crate) fn no_secret(error: &camtrail_auth::RandomError) -> Self {
+        tracing::error!(%error, "a secret could not be made");
+        Self::unavailable("a secret can't be made now: try again")
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "nobody is signed in here: sign in with POST /api/v1/session")
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+
+    /// Not a person's token that is good now.
+    pub(crate) fn no_api_token() -> Self {
+        let detail = "this token is worth nothing (any more): POST /api/v1/tokens makes one";
+        Self { challenge: Some("Bearer"), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
     /// No camera's token, or none that is known.
@@ -76,6 +100,15 @@ impl Problem {
         Self { retry_after_s: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
+    /// What the answer's status is.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn unavailable(detail: &str) -> Self {
         Self { retry_after_s: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
@@ -83,7 +116,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let (retry_after_s, challenge) = (self.retry_after_s, self.challenge);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();

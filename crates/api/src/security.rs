@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
@@ -38,7 +38,7 @@ impl utoipa::Modify for Credentials {
         let components = document.components.get_or_insert_default();
         let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("camtrail_session")));
         components.add_security_scheme("session", session);
-        for name in ["camera_token", "arrival_token"] {
+        for name in ["api_token", "camera_token", "arrival_token"] {
             components.add_security_scheme(name, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         }
     }
@@ -49,6 +49,7 @@ impl utoipa::Modify for Credentials {
 pub(crate) fn bounds(router: Router<Api>, api: &Api) -> Router<Api> {
     router
         .layer(RequestBodyLimitLayer::new(BODY_MAX_BYTES))
+        .layer(map_response(in_words))
         .layer(from_fn_with_state(api.clone(), refuse_cross_site))
         .layer(from_fn(answer_in_time))
 }
@@ -89,6 +90,33 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
     host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
 }
 
+/// `/s/…` below whatever base path; its media links name the share by its id, which opens nothing.
+fn without_secret(path: &str) -> String {
+    match path.rsplit_once("/s/") {
+        Some((before, token)) if !token.contains('/') => format!("{before}/s/…"),
+        _ => path.to_owned(),
+    }
+}
+
+/// Refusals of the layers below, which say it in plain text, as problems like all others.
+async fn in_words(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_plain {
+        return response;
+    }
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            format!("the body is too large: expected {BODY_MAX_BYTES} bytes at most")
+        }
+        StatusCode::BAD_REQUEST => "the address can't be read: expected percent-encoded UTF-8".to_owned(),
+        StatusCode::RANGE_NOT_SATISFIABLE => return response,
+        _ => format!("refused: {status}"),
+    };
+    Problem::new(status, detail).into_response()
+}
+
 pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
@@ -113,12 +141,25 @@ async fn secure_headers(State(policy): State<HeaderValue>, request: Request, nex
     response
 }
 
-/// One line a request, at debug. The path only: queries hold signatures.
+/// One line a request, at debug. The path only: queries hold signatures. And not a share's, which is its secret.
 async fn trace(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), without_secret(request.uri().path()));
     let started = std::time::Instant::now();
     let response = next.run(request).await;
     let (status, took_ms) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
     tracing::debug!(%method, path, status, took_ms, "answered");
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shares_secret_is_in_no_log() {
+        assert_eq!(without_secret("/s/4dYhPq"), "/s/…");
+        assert_eq!(without_secret("/cams/s/4dYhPq"), "/cams/s/…");
+        assert_eq!(without_secret("/s/media/0123/object"), "/s/media/0123/object");
+        assert_eq!(without_secret("/api/v1/events"), "/api/v1/events");
+    }
 }

@@ -7,8 +7,8 @@ use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_model::{
     CameraName, CameraZones,
     ports::{
-        Accounts, ArrivalSink, CameraTokens, Catalog, Clock, Groups, Intake, ObjectStore, ReviewState,
-        SignInFailures,
+        Accounts, ApiTokens, ArrivalSink, AuditLog, CameraTokens, Catalog, Clock, Groups, Intake,
+        ObjectStore, ReviewState, Shares, SignInFailures,
     },
 };
 use serde::Serialize;
@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use utoipa::ToSchema;
 
 use crate::{
+    audit::Budget,
     routes::{
         arrivals::{ARRIVALS_MAX, Webhook},
         ingest::INGESTS_MAX,
@@ -35,6 +36,45 @@ pub struct ApiConfig {
     pub public_url: Option<String>,
     /// How live updates are given.
     pub live: LiveMode,
+    /// What people may hand on, and what is remembered of them.
+    pub people: PeopleConfig,
+}
+
+/// What people may hand on, and what is remembered of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeopleConfig {
+    /// How long a share lasts unless its maker says otherwise.
+    pub share_days: u32,
+    /// How long one may last; 0: nobody can make any.
+    pub share_max_days: u32,
+    /// How long the audit log keeps its entries.
+    pub audit_days: u32,
+}
+
+impl Default for PeopleConfig {
+    fn default() -> Self {
+        Self { share_days: 7, share_max_days: 90, audit_days: 400 }
+    }
+}
+
+impl PeopleConfig {
+    /// The longest of all: years.
+    const DAYS_MAX: u32 = 3_650;
+
+    /// Else the configuration's key that is wrong, and what is expected.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let most = Self::DAYS_MAX;
+        if self.share_max_days > most {
+            return Err(("shares.max_days", format!("0 (no shares) to {most}")));
+        }
+        if self.share_days == 0 || self.share_max_days > 0 && self.share_days > self.share_max_days {
+            return Err(("shares.days", "at least 1, and no more than shares.max_days".to_owned()));
+        }
+        if !(1..=most).contains(&self.audit_days) {
+            return Err(("audit.days", format!("1 to {most}")));
+        }
+        Ok(())
+    }
 }
 
 /// How `/live` answers.
@@ -171,6 +211,10 @@ pub(crate) struct Parts {
     /// Wrong tokens of uploads and notifications, by address. In this process only: a token can't be guessed, this
     /// spares the catalog.
     pub(crate) ingest_throttle: Throttle<IpAddr>,
+    /// The same of shares.
+    pub(crate) share_throttle: Throttle<IpAddr>,
+    /// Wrong sign-ins in the audit log.
+    pub(crate) failures_noted: Budget,
     pub(crate) live: Arc<Semaphore>,
     pub(crate) ingests: Arc<Semaphore>,
     pub(crate) arrivals: Arc<Semaphore>,
@@ -195,6 +239,12 @@ pub struct ApiParts {
     pub groups: Arc<dyn Groups>,
     /// What they have seen.
     pub review: Arc<dyn ReviewState>,
+    /// Public links.
+    pub shares: Arc<dyn Shares>,
+    /// People's tokens for programs.
+    pub api_tokens: Arc<dyn ApiTokens>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditLog>,
     /// Who may upload by HTTP.
     pub tokens: Arc<dyn CameraTokens>,
     /// Where uploads by HTTP go; `None`: only a gateway elsewhere takes any.
@@ -234,6 +284,8 @@ impl Api {
             given,
             decisions: Decisions::new(store, sink, clock),
             ingest_throttle: Throttle::new(),
+            share_throttle: Throttle::new(),
+            failures_noted: Budget::default(),
             live: Arc::new(Semaphore::new(LIVE_MAX)),
             ingests: Arc::new(Semaphore::new(INGESTS_MAX)),
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),

@@ -14,7 +14,7 @@ use camtrail_auth::{MemoryFailures, Passwords, SigningKey, hash_password};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_gateway::SpoolIntake;
 use camtrail_model::{
-    CameraZones, CaptureKind, Millis, ObjectBase,
+    CameraZones, CaptureKind, Millis, ObjectBase, Sight,
     ports::{Accounts, CameraToken, CameraTokens, Catalog, ObjectStore, PutWhen, Role, SystemClock, User},
     testing::record,
 };
@@ -57,7 +57,7 @@ impl WebFiles for Fixed {
 }
 
 struct Bench {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     router: Router,
     catalog: SqliteCatalog,
     store: Arc<LocalStore>,
@@ -80,7 +80,13 @@ impl Bench {
         let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
         let store = Arc::new(LocalStore::open(&dir.path().join("store")).unwrap());
         let password_hash = hash_password(b"right").unwrap();
-        let user = User { name: "anna".to_owned(), password_hash, role: Role::Viewer, disabled: false };
+        let user = User {
+            name: "anna".to_owned(),
+            password_hash,
+            role: Role::Viewer,
+            disabled: false,
+            sight: Sight::All,
+        };
         catalog.put_user(&user).await.unwrap();
         let admin = User { name: "otto".to_owned(), role: Role::Admin, ..user };
         catalog.put_user(&admin).await.unwrap();
@@ -102,6 +108,9 @@ impl Bench {
             sign_in_failures: Arc::new(MemoryFailures::default()),
             groups: Arc::new(catalog.clone()),
             review: Arc::new(catalog.clone()),
+            shares: Arc::new(catalog.clone()),
+            api_tokens: Arc::new(catalog.clone()),
+            audit: Arc::new(catalog.clone()),
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
@@ -118,7 +127,13 @@ impl Bench {
             stop: stopped,
         };
         change(&mut parts);
-        Self { _dir: dir, router: router(Api::new(parts)), catalog, store, spool, _stop: stop }
+        Self { dir, router: router(Api::new(parts)), catalog, store, spool, _stop: stop }
+    }
+
+    /// All that the catalog wrote to the disk.
+    fn catalog_bytes(&self) -> Vec<u8> {
+        let read = |name: &str| std::fs::read(self.dir.path().join(name)).unwrap_or_default();
+        [read("c.db"), read("c.db-wal")].concat()
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
@@ -171,7 +186,14 @@ async fn read(response: Response) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn every_documented_call_wants_a_session_unless_it_is_public() {
-    const PUBLIC: [&str; 4] = ["/healthz", "/readyz", "/api/v1/session", "/api/v1/media/{id}/{file}"];
+    const PUBLIC: [&str; 6] = [
+        "/healthz",
+        "/readyz",
+        "/api/v1/session",
+        "/api/v1/media/{id}/{file}",
+        "/s/{token}",
+        "/s/media/{id}/{file}",
+    ];
     let bench = Bench::new("").await;
     let document = serde_json::to_value(openapi()).unwrap();
     let mut private = 0;
@@ -185,7 +207,8 @@ async fn every_documented_call_wants_a_session_unless_it_is_public() {
         for method in operations.as_object().unwrap().keys() {
             private += 1;
             let request = Request::builder().method(method.to_uppercase().as_str());
-            let request = request.uri(path.replace("{id}", "x")).body(Body::empty()).unwrap();
+            let request =
+                request.uri(path.replace("{id}", "x").replace("{name}", "x")).body(Body::empty()).unwrap();
             let (status, problem) = read(bench.send(request).await).await;
             assert_eq!(
                 (status, &problem["status"]),
@@ -415,7 +438,8 @@ async fn what_was_viewed_is_each_persons_own() {
     let bench = Bench::new("").await;
     let cookie = bench.cookie().await;
     let password_hash = hash_password(b"bens").unwrap();
-    let ben = User { name: "ben".to_owned(), password_hash, role: Role::Admin, disabled: false };
+    let ben =
+        User { name: "ben".to_owned(), password_hash, role: Role::Admin, disabled: false, sight: Sight::All };
     bench.catalog.put_user(&ben).await.unwrap();
     let ben = bench.sign_in_from("127.0.0.1:9", "ben", "bens").await;
     let ben = ben.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -808,3 +832,7 @@ async fn without_a_gateway_uploads_are_sent_to_one() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(problem["detail"].as_str().unwrap().contains("gateway"), "{problem}");
 }
+
+mod hostile;
+mod people;
+mod shares;

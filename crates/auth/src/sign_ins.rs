@@ -16,7 +16,7 @@ use camtrail_model::{
     ports::{CatalogError, Failures, SignInFailures},
 };
 
-use crate::throttle::{self, KEYS_MAX};
+use crate::throttle::{self, KEYS_MAX, Rule};
 
 /// Attempts of one key that get in each other's way, at most; who comes after them waits as after a wrong one.
 const ROUNDS_MAX: u32 = 16;
@@ -36,14 +36,24 @@ impl SignIns {
         Self { shared, own: MemoryFailures::default() }
     }
 
-    /// Whether `key` may try at `now`, or else how long it must wait. An attempt that may be made counts as a wrong
-    /// one until [`Self::succeeded`].
-    pub async fn attempt(&self, key: &str, now: Millis) -> Result<(), Duration> {
-        match attempt(&*self.shared, key, now).await {
+    /// Whether `key` may try at `now` by `rule`, or else how long it must wait. An attempt that may be made counts as a
+    /// wrong one until [`Self::succeeded`] or [`Self::took_back`].
+    pub async fn attempt(&self, rule: Rule, key: &str, now: Millis) -> Result<(), Duration> {
+        match attempt(&*self.shared, rule, key, now).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(%error, "wrong sign-ins can't be counted for all processes: this one counts its own");
-                attempt(&self.own, key, now).await.unwrap_or(Err(CROWDED_WAIT))
+                attempt(&self.own, rule, key, now).await.unwrap_or(Err(CROWDED_WAIT))
+            }
+        }
+    }
+
+    /// One attempt of `key` was no wrong one; what others of it did wrong stays.
+    pub async fn took_back(&self, key: &str) {
+        for failures in [&*self.shared, &self.own as &dyn SignInFailures] {
+            if let Err(error) = one_less(failures, key).await {
+                // At worst somebody waits a little sooner.
+                tracing::warn!(%error, "an attempt that was no wrong one could not be taken back");
             }
         }
     }
@@ -64,14 +74,26 @@ impl std::fmt::Debug for SignIns {
     }
 }
 
+async fn one_less(failures: &dyn SignInFailures, key: &str) -> Result<(), CatalogError> {
+    for _ in 0..ROUNDS_MAX {
+        let Some(seen) = failures.failures(key).await? else { return Ok(()) };
+        let new = Failures { count: seen.count.saturating_sub(1), ..seen };
+        if failures.replace(key, Some(seen), new, throttle::forgotten_at(new)).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 async fn attempt(
     failures: &dyn SignInFailures,
+    rule: Rule,
     key: &str,
     now: Millis,
 ) -> Result<Result<(), Duration>, CatalogError> {
     for _ in 0..ROUNDS_MAX {
         let seen = failures.failures(key).await?;
-        if let Some(wait) = seen.and_then(|seen| throttle::wait(seen, now)) {
+        if let Some(wait) = seen.and_then(|seen| throttle::wait(rule, seen, now)) {
             return Ok(Err(wait));
         }
         let new = throttle::one_more(seen, now);
@@ -89,6 +111,16 @@ pub struct MemoryFailures {
 }
 
 impl MemoryFailures {
+    /// How many keys are remembered.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,14 +193,14 @@ mod tests {
     async fn waits_grow(sign_ins: &[SignIns]) {
         let turn = |n: usize| &sign_ins[n % sign_ins.len()];
         for n in 0..6 {
-            assert_eq!(turn(n).attempt("a", Millis(n as i64)).await, Ok(()), "people mistype");
+            assert_eq!(turn(n).attempt(Rule::ACCOUNT, "a", Millis(n as i64)).await, Ok(()), "people mistype");
         }
-        assert_eq!(turn(6).attempt("a", Millis(5)).await, Err(Duration::from_secs(1)));
-        assert_eq!(turn(7).attempt("b", Millis(5)).await, Ok(()), "nobody else waits");
-        assert_eq!(turn(8).attempt("a", Millis(1_005)).await, Ok(()));
-        assert_eq!(turn(9).attempt("a", Millis(1_005)).await, Err(Duration::from_secs(2)));
+        assert_eq!(turn(6).attempt(Rule::ACCOUNT, "a", Millis(5)).await, Err(Duration::from_secs(1)));
+        assert_eq!(turn(7).attempt(Rule::ACCOUNT, "b", Millis(5)).await, Ok(()), "nobody else waits");
+        assert_eq!(turn(8).attempt(Rule::ACCOUNT, "a", Millis(1_005)).await, Ok(()));
+        assert_eq!(turn(9).attempt(Rule::ACCOUNT, "a", Millis(1_005)).await, Err(Duration::from_secs(2)));
         turn(10).succeeded("a").await;
-        assert_eq!(turn(11).attempt("a", Millis(1_006)).await, Ok(()), "forgiven");
+        assert_eq!(turn(11).attempt(Rule::ACCOUNT, "a", Millis(1_006)).await, Ok(()), "forgiven");
     }
 
     #[tokio::test]
@@ -179,7 +211,7 @@ mod tests {
         // Long after the last one, all are free again.
         let sign_ins = process();
         for n in 0..20 {
-            assert_eq!(sign_ins.attempt("c", Millis(n * 15 * 60_000)).await, Ok(()));
+            assert_eq!(sign_ins.attempt(Rule::ACCOUNT, "c", Millis(n * 15 * 60_000)).await, Ok(()));
         }
     }
 
@@ -195,7 +227,7 @@ mod tests {
         let tasks: Vec<_> = (0..50)
             .map(|_| {
                 let sign_ins = SignIns::new(Arc::<MemoryFailures>::clone(&shared));
-                tokio::spawn(async move { sign_ins.attempt("a", Millis(0)).await.is_ok() })
+                tokio::spawn(async move { sign_ins.attempt(Rule::ACCOUNT, "a", Millis(0)).await.is_ok() })
             })
             .collect();
         let mut tried = 0;
@@ -203,6 +235,24 @@ mod tests {
             tried += u32::from(task.await.unwrap());
         }
         assert_eq!(tried, 6, "five are free, and the one after which waiting begins");
+    }
+
+    /// Nobody earns guesses by signing in rightly between them, and nobody loses any.
+    #[tokio::test]
+    async fn a_right_one_takes_itself_back_and_nothing_else() {
+        let sign_ins = SignIns::new(Arc::new(MemoryFailures::default()));
+        for _ in 0..100 {
+            assert_eq!(sign_ins.attempt(Rule::PLACE, "a", Millis(0)).await, Ok(()));
+            sign_ins.took_back("a").await;
+        }
+        for n in 0..31 {
+            assert_eq!(sign_ins.attempt(Rule::PLACE, "a", Millis(0)).await, Ok(()), "{n}");
+        }
+        assert_eq!(sign_ins.attempt(Rule::PLACE, "a", Millis(0)).await, Err(Duration::from_secs(1)));
+        assert_eq!(sign_ins.attempt(Rule::PLACE, "a", Millis(1_000)).await, Ok(()));
+        sign_ins.took_back("a").await;
+        assert_eq!(sign_ins.attempt(Rule::PLACE, "a", Millis(1_000)).await, Err(Duration::from_secs(1)));
+        sign_ins.took_back("never tried").await;
     }
 
     #[tokio::test]

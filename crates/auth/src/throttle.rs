@@ -12,22 +12,35 @@ use std::{
 
 use camtrail_model::{Millis, ports::Failures};
 
-/// So many wrong logins are free: people mistype.
-const FREE_FAILURES: u32 = 5;
-/// The wait after the next one; each further one doubles it.
+/// The wait after the first wrong login that isn't free; each further one doubles it.
 const FIRST_WAIT_MS: i64 = 1_000;
-/// The longest wait.
-const LONGEST_WAIT_MS: i64 = 60_000;
 /// Failures are forgotten after so long without another.
 const FORGOTTEN_AFTER_MS: i64 = 15 * 60_000;
 /// Keys remembered at once; beyond, the longest-idle ones go.
 pub(crate) const KEYS_MAX: usize = 20_000;
 
+/// How soon waiting begins, and how long it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// So many wrong logins are free.
+    free: u32,
+    /// The longest wait.
+    longest_ms: i64,
+}
+
+impl Rule {
+    /// For one account from one place: people mistype.
+    pub const ACCOUNT: Self = Self { free: 5, longest_ms: 60_000 };
+    /// For one place, whatever accounts are tried from there: a household or an office behind one address mistypes more,
+    /// and each of them waits for the others.
+    pub const PLACE: Self = Self { free: 30, longest_ms: 30_000 };
+}
+
 /// How long who failed like this must still wait at `now`; `None`: they may try.
-pub(crate) fn wait(failures: Failures, now: Millis) -> Option<Duration> {
-    let wait_ms = match failures.count.checked_sub(FREE_FAILURES) {
+pub(crate) fn wait(rule: Rule, failures: Failures, now: Millis) -> Option<Duration> {
+    let wait_ms = match failures.count.checked_sub(rule.free) {
         None | Some(0) => 0,
-        Some(extra) => FIRST_WAIT_MS.saturating_mul(1 << (extra - 1).min(16)).min(LONGEST_WAIT_MS),
+        Some(extra) => FIRST_WAIT_MS.saturating_mul(1 << (extra - 1).min(16)).min(rule.longest_ms),
     };
     let left_ms = failures.last.0.saturating_add(wait_ms).saturating_sub(now.0);
     // A clock that was set back must not lock anybody out.
@@ -68,7 +81,7 @@ impl<K: Eq + Hash> Throttle<K> {
 
     /// How long `key` must still wait at `now`; `None`: it may try.
     pub fn wait(&self, key: &K, now: Millis) -> Option<Duration> {
-        self.lock().get(key).and_then(|failures| wait(*failures, now))
+        self.lock().get(key).and_then(|failures| wait(Rule::ACCOUNT, *failures, now))
     }
 
     /// A wrong login.

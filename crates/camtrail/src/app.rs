@@ -324,6 +324,9 @@ impl Rooms {
             sign_in_failures: self.catalogs.sign_in_failures.clone(),
             groups: self.catalogs.groups.clone(),
             review: self.catalogs.review.clone(),
+            shares: self.catalogs.shares.clone(),
+            api_tokens: self.catalogs.api_tokens.clone(),
+            audit: self.catalogs.audit.clone(),
             tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
@@ -343,6 +346,7 @@ impl Rooms {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
                 live: settings.live,
+                people: settings.people,
             },
             stop,
         }))

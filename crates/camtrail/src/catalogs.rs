@@ -10,7 +10,9 @@ use camtrail_auth::MemoryFailures;
 #[cfg(feature = "aws")]
 use camtrail_aws::{DynamoAccounts, DynamoCatalog, DynamoConfig};
 use camtrail_catalog::SqliteCatalog;
-use camtrail_model::ports::{Accounts, CameraTokens, Catalog, Groups, ReviewState, SignInFailures};
+use camtrail_model::ports::{
+    Accounts, ApiTokens, AuditLog, CameraTokens, Catalog, Groups, ReviewState, Shares, SignInFailures,
+};
 
 use crate::{app::DataDir, config::Settings};
 #[cfg(feature = "aws")]
@@ -31,6 +33,9 @@ pub(crate) struct Catalogs {
     pub(crate) sign_in_failures: Arc<dyn SignInFailures>,
     pub(crate) review: Arc<dyn ReviewState>,
     pub(crate) groups: Arc<dyn Groups>,
+    pub(crate) shares: Arc<dyn Shares>,
+    pub(crate) api_tokens: Arc<dyn ApiTokens>,
+    pub(crate) audit: Arc<dyn AuditLog>,
     /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
@@ -53,6 +58,9 @@ impl Catalogs {
             sign_in_failures: Arc::new(MemoryFailures::default()),
             review: Arc::new(local.clone()),
             groups: Arc::new(local.clone()),
+            shares: Arc::new(local.clone()),
+            api_tokens: Arc::new(local.clone()),
+            audit: Arc::new(local.clone()),
             local,
         })
     }
@@ -81,7 +89,10 @@ impl Catalogs {
             tokens: Arc::new(accounts.clone()),
             sign_in_failures: Arc::new(accounts.clone()),
             review: Arc::new(accounts.clone()),
-            groups: Arc::new(accounts),
+            groups: Arc::new(accounts.clone()),
+            shares: Arc::new(accounts.clone()),
+            api_tokens: Arc::new(accounts.clone()),
+            audit: Arc::new(accounts),
             local,
         }
     }

@@ -137,9 +137,15 @@ pub(crate) enum UserCommand {
     Add {
         /// The name that they sign in with.
         name: String,
-        /// Sees everything and changes nothing; without it, the user is an admin.
-        #[arg(long)]
+        /// A viewer looks and changes nothing; without this and --viewer and --cameras, the user is an admin.
+        #[arg(long, value_enum)]
+        role: Option<RoleArg>,
+        /// The same as --role viewer.
+        #[arg(long, conflicts_with = "role")]
         viewer: bool,
+        /// A viewer of these cameras only; may stand several times.
+        #[arg(long = "cameras", value_name = "NAME")]
+        cameras: Vec<String>,
         #[command(flatten)]
         config: ConfigArgs,
     },
@@ -152,13 +158,83 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// Lock a user out, at once and everywhere.
+    /// Change what a user may do and see; open pages follow within seconds.
+    Change {
+        /// The user's name.
+        name: String,
+        /// What they may do.
+        #[arg(long, value_enum)]
+        role: Option<RoleArg>,
+        /// The cameras that they may see, instead of those before; may stand several times.
+        #[arg(long = "cameras", value_name = "NAME")]
+        cameras: Vec<String>,
+        /// They may see all cameras.
+        #[arg(long, conflicts_with = "cameras")]
+        all_cameras: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Lock a user out, at once and everywhere; their tokens are revoked.
     Disable {
         /// The user's name.
         name: String,
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Let a disabled user in again.
+    Enable {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Make a token for a user's programs; it is printed once.
+    Token {
+        /// The user's name.
+        name: String,
+        /// What the token is called.
+        #[arg(long, value_name = "TEXT", default_value = "made by command")]
+        label: String,
+        /// What it is good for; may stand several times.
+        #[arg(long = "scope", value_name = "SCOPE", value_enum, value_delimiter = ',', num_args = 1, default_values_t = [ScopeArg::Read])]
+        scopes: Vec<ScopeArg>,
+        /// How long, such as 90d; without it, until it is revoked.
+        #[arg(long, value_name = "DURATION")]
+        expires: Option<String>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// List users' tokens.
+    Tokens(ConfigArgs),
+    /// Make a token worthless, at once and everywhere.
+    RevokeToken {
+        /// Its id, as `camtrail user tokens` prints it.
+        id: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Looks.
+    Viewer,
+    /// Everything.
+    Admin,
+}
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeArg {
+    /// Look.
+    Read,
+    /// Mark as viewed; for admins also protect and note.
+    Review,
+    /// Make, list and revoke shares.
+    Share,
+    /// Everything that the user may do.
+    Admin,
 }
 
 #[derive(Debug, Subcommand)]

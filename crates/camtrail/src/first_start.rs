@@ -3,7 +3,10 @@
 use anyhow::Context;
 use camtrail_auth::{Passwords, readable_password};
 use camtrail_gateway::{AccountScope, CameraAccount};
-use camtrail_model::ports::{Accounts, FtpAccount, Role, User};
+use camtrail_model::{
+    Sight,
+    ports::{Accounts, FtpAccount, Role, User},
+};
 
 /// The user that `CAMTRAIL_ADMIN_PASSWORD` is for.
 const ADMIN: &str = "admin";
@@ -50,7 +53,13 @@ async fn make_admin(
 ) -> anyhow::Result<Option<String>> {
     let user = async |password: &str| {
         let password_hash = passwords.hash(password.as_bytes()).await?;
-        anyhow::Ok(User { name: ADMIN.to_owned(), password_hash, role: Role::Admin, disabled: false })
+        anyhow::Ok(User {
+            name: ADMIN.to_owned(),
+            password_hash,
+            role: Role::Admin,
+            disabled: false,
+            sight: Sight::All,
+        })
     };
     if let Some(password) = given {
         let there = accounts.user(ADMIN).await?;

@@ -10,6 +10,7 @@ mod catalogs;
 mod cli;
 mod commands;
 mod config;
+mod connections;
 mod doors;
 mod first_start;
 #[cfg(feature = "aws")]

@@ -4,7 +4,6 @@
 //! works, the web door answers 503, and opens by itself when the table is there.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -21,6 +20,7 @@ use tower::ServiceExt as _;
 use crate::{
     app::{BoxStatus, Rooms, until},
     config::Settings,
+    connections::serve,
     first_start,
 };
 
@@ -28,8 +28,6 @@ use crate::{
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often they are tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(3);
-/// Downloads under way may go on for so long when the program stops.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What the web door is made of.
 #[derive(Clone)]
@@ -116,17 +114,4 @@ fn when(ready: Arc<OnceLock<Router>>) -> Router {
         let why = "the accounts can't be reached now: try again\n";
         (StatusCode::SERVICE_UNAVAILABLE, wait, why).into_response()
     })
-}
-
-async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(until(stopped.clone()));
-    tokio::select! {
-        outcome = serving.into_future() => {
-            if let Err(error) = outcome {
-                tracing::error!(%error, "the web server stopped");
-            }
-        }
-        () = async { until(stopped).await; tokio::time::sleep(GRACE).await } => {}
-    }
 }

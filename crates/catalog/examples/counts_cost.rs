@@ -53,6 +53,8 @@ fn event(n: u64, of: u64) -> CatalogRecord {
         width: Some(1_280),
         height: Some(720),
         video_codec: Some("h264".to_owned()),
+        frame_rate_milli: Some(25_000),
+        key_frames: Some(4),
     };
     CatalogRecord::new(key, 500_000, metadata)
 }

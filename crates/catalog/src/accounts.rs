@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use camtrail_model::{
-    Millis,
+    Millis, Sight,
     ports::{Accounts, AccountsError, FtpAccount, Role, SessionRow, User},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{SqliteCatalog, db::from_sqlite};
 
-const USER_COLUMNS: &str = "name, password_hash, role, disabled";
+const USER_COLUMNS: &str = "name, password_hash, role, disabled, cameras";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let role: String = row.get(2)?;
@@ -19,6 +19,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         // What isn't known grants the least.
         role: Role::parse(&role).unwrap_or(Role::Viewer),
         disabled: row.get(3)?,
+        sight: Sight::parse(row.get::<_, Option<String>>(4)?.as_deref()),
     })
 }
 
@@ -29,9 +30,9 @@ fn put_user(db: &Connection, user: &User) -> rusqlite::Result<()> {
         })
         .optional()?;
     db.execute(
-        "INSERT INTO users (name, password_hash, role, disabled) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (name) DO UPDATE SET password_hash = ?2, role = ?3, disabled = ?4",
-        params![user.name, user.password_hash, user.role.as_str(), user.disabled],
+        "INSERT INTO users (name, password_hash, role, disabled, cameras) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (name) DO UPDATE SET password_hash = ?2, role = ?3, disabled = ?4, cameras = ?5",
+        params![user.name, user.password_hash, user.role.as_str(), user.disabled, user.sight.to_text()],
     )?;
     if before.is_some_and(|(hash, _)| hash != user.password_hash) || user.disabled {
         db.execute("DELETE FROM sessions WHERE user = ?1", [&user.name])?;
@@ -72,9 +73,15 @@ impl Accounts for SqliteCatalog {
         self.db
             .write(move |db| {
                 db.execute(
-                    "INSERT INTO users (name, password_hash, role, disabled) VALUES (?1, ?2, ?3, ?4) \
+                    "INSERT INTO users (name, password_hash, role, disabled, cameras) VALUES (?1, ?2, ?3, ?4, ?5) \
                      ON CONFLICT (name) DO NOTHING",
-                    params![user.name, user.password_hash, user.role.as_str(), user.disabled],
+                    params![
+                        user.name,
+                        user.password_hash,
+                        user.role.as_str(),
+                        user.disabled,
+                        user.sight.to_text()
+                    ],
                 )
                 .map(|made| made == 1)
                 .map_err(from_sqlite)
@@ -160,12 +167,13 @@ impl Accounts for SqliteCatalog {
         let token = *token_sha256;
         self.db
             .read(move |db| {
-                db.prepare_cached(
-                    "SELECT name, password_hash, role, disabled FROM sessions JOIN users ON name = user \
-                     WHERE token_sha256 = ?1 AND expires_at > ?2 AND NOT disabled",
-                )
-                .and_then(|mut statement| statement.query_row(params![token, now.0], user).optional())
-                .map_err(from_sqlite)
+                let sql = format!(
+                    "SELECT {USER_COLUMNS} FROM sessions JOIN users ON name = user \
+                     WHERE token_sha256 = ?1 AND expires_at > ?2 AND NOT disabled"
+                );
+                db.prepare_cached(&sql)
+                    .and_then(|mut statement| statement.query_row(params![token, now.0], user).optional())
+                    .map_err(from_sqlite)
             })
             .await
     }

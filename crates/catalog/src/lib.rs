@@ -2,11 +2,14 @@
 //!
 //! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions, tokens), `DATA_DIR/ledger.db` (what the gateway
 //! shipped) and `DATA_DIR/taken.db` (what watched folders gave). Promises what the ports `Catalog`, `Accounts`,
-//! `CameraTokens`, `ReviewState`, `Groups`, `Ledger` and `TakenFiles` say; a call that returned Ok is on disk (WAL, `synchronous = FULL`).
+//! `CameraTokens`, `ApiTokens`, `Shares`, `AuditLog`, `ReviewState`, `Groups`, `Ledger` and `TakenFiles` say; a call that
+//! returned Ok is on disk (WAL, `synchronous = FULL`).
 //! One writer thread with group commit, so "database is locked" can't happen inside the process; other processes
 //! (commands) wait at most the busy timeout.
 
 mod accounts;
+mod api_tokens;
+mod audit;
 mod changes;
 mod counts;
 mod db;
@@ -18,6 +21,7 @@ mod migrations;
 mod pages;
 mod review;
 mod row;
+mod shares;
 mod taken;
 mod tokens;
 

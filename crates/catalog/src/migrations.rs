@@ -10,6 +10,7 @@ pub(crate) const CATALOG: &[&str] = &[
     include_str!("sql/catalog-4.sql"),
     include_str!("sql/catalog-5.sql"),
     include_str!("sql/catalog-6.sql"),
+    include_str!("sql/catalog-7.sql"),
     include_str!("sql/catalog-8.sql"),
     include_str!("sql/catalog-9.sql"),
 ];

@@ -45,6 +45,9 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         sign_in_failures: people.clone(),
         groups: people.clone(),
         review: people.clone(),
+        shares: people.clone(),
+        api_tokens: people.clone(),
+        audit: people.clone(),
         tokens: people,
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),
@@ -61,6 +64,7 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
             base_path: String::new(),
             public_url: settings.public_url.clone(),
             live: LiveMode::Poll,
+            people: settings.people,
         },
         stop,
     });

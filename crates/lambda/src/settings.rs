@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use camtrail_api::PeopleConfig;
 use camtrail_aws::{DynamoConfig, TIMELINE_SHARDS_MAX};
 use camtrail_model::{CameraZones, ObjectBase, units};
 use camtrail_store::S3Config;
@@ -19,7 +20,23 @@ const SLACK: &str = "CAMTRAIL__CATALOG__EXPIRE_SLACK_DAYS";
 const ZONE: &str = "CAMTRAIL__TIME_ZONE";
 const PUBLIC_URL: &str = "CAMTRAIL__HTTP__PUBLIC_URL";
 const SILENT_AFTER: &str = "CAMTRAIL__SILENT_AFTER";
-const KNOWN: [&str; 9] = [BUCKET, BASE, TABLE_PREFIX, SHARDS, DAYS, SLACK, ZONE, PUBLIC_URL, SILENT_AFTER];
+const SHARE_DAYS: &str = "CAMTRAIL__SHARES__DAYS";
+const SHARE_MAX_DAYS: &str = "CAMTRAIL__SHARES__MAX_DAYS";
+const AUDIT_DAYS: &str = "CAMTRAIL__AUDIT__DAYS";
+const KNOWN: [&str; 12] = [
+    BUCKET,
+    BASE,
+    TABLE_PREFIX,
+    SHARDS,
+    DAYS,
+    SLACK,
+    ZONE,
+    PUBLIC_URL,
+    SILENT_AFTER,
+    SHARE_DAYS,
+    SHARE_MAX_DAYS,
+    AUDIT_DAYS,
+];
 
 /// A request to the bucket in which nothing moves for so long has failed. A function is paid for its waiting.
 const STALL_LIMIT: Duration = Duration::from_secs(10);
@@ -48,6 +65,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// A camera that is unheard for so long is silent; `None`: never.
     pub silent_after: Option<Duration>,
+    /// What people may hand on, and what is remembered of them.
+    pub people: PeopleConfig,
     region: String,
     endpoint: Option<String>,
 }
@@ -119,8 +138,18 @@ impl Settings {
                     .ok_or_else(|| wrong(SILENT_AFTER, limit, "a duration, such as 30s, 15m, 24h or 7d"))?,
             ),
         };
+        let default = PeopleConfig::default();
+        let people = PeopleConfig {
+            share_days: whole(SHARE_DAYS, text(SHARE_DAYS), default.share_days)?,
+            share_max_days: whole(SHARE_MAX_DAYS, text(SHARE_MAX_DAYS), default.share_max_days)?,
+            audit_days: whole(AUDIT_DAYS, text(AUDIT_DAYS), default.audit_days)?,
+        };
+        if let Err((key, expected)) = people.check() {
+            let name = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+            return Err(wrong(&name, text(&name), expected));
+        }
         let endpoint = first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]).map(str::to_owned);
-        Ok(Self { bucket, base, tables, zone, public_url, silent_after, region, endpoint })
+        Ok(Self { bucket, base, tables, zone, public_url, silent_after, people, region, endpoint })
     }
 
     /// How to reach the bucket. Nothing is put from here, so nothing is noted either.

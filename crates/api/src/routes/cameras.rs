@@ -8,26 +8,27 @@ use camtrail_model::{CameraName, ports::CameraSummary};
 use crate::{
     dto::{Camera, CameraList},
     problem::Problem,
-    signed_in::SignedIn,
+    signed_in::{May, ToRead},
     state::Api,
 };
 
 /// List cameras.
 ///
-/// Those that ever sent something, and those that are configured.
+/// Those that ever sent something, and those that are configured; of these, those that you may see.
 #[utoipa::path(
-    get, path = "/cameras", operation_id = "list_cameras", tag = "cameras", security(("session" = [])),
+    get, path = "/cameras", operation_id = "list_cameras", tag = "cameras", security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "All cameras, by name.", body = CameraList),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn list(State(api): State<Api>, _: SignedIn) -> Result<Json<CameraList>, Problem> {
+pub(crate) async fn list(State(api): State<Api>, who: May<ToRead>) -> Result<Json<CameraList>, Problem> {
     let mut cameras: BTreeMap<CameraName, CameraSummary> =
         api.parts.cameras.keys().map(|name| (name.clone(), unheard(name))).collect();
     for summary in api.parts.catalog.cameras().await? {
         cameras.insert(summary.name.clone(), summary);
     }
+    cameras.retain(|name, _| who.sees(name));
     Ok(Json(CameraList { items: cameras.values().map(|summary| Camera::new(&api, summary)).collect() }))
 }
 

@@ -19,7 +19,7 @@ use crate::{
         events::{cameras, moment},
         groups,
     },
-    signed_in::SignedIn,
+    signed_in::{May, ToRead},
     state::Api,
 };
 
@@ -183,7 +183,7 @@ fn check(query: &CountQuery) -> Result<(), Problem> {
 /// millions.
 #[utoipa::path(
     get, path = "/counts", operation_id = "count_events", tag = "events", params(CountsQuery),
-    security(("session" = [])),
+    security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "The counts.", body = CountList, example = json!({
             "by": "hour", "older": false, "items": [
@@ -197,7 +197,7 @@ fn check(query: &CountQuery) -> Result<(), Problem> {
 )]
 pub(crate) async fn counts(
     State(api): State<Api>,
-    _: SignedIn,
+    who: May<ToRead>,
     query: Result<Query<CountsQuery>, QueryRejection>,
 ) -> Result<Json<CountList>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -207,13 +207,15 @@ pub(crate) async fn counts(
         CountBy::Day => CountedBy::Day,
         CountBy::Camera => CountedBy::Camera,
     };
-    if let Some(group) = &asked.group {
-        let of = EventQuery { cameras: query.cameras.clone(), ..EventQuery::default() };
-        match groups::narrowed(&api, &of, group).await? {
-            Some(narrowed) => query.cameras = narrowed.cameras,
-            None => return Ok(Json(CountList { by, items: Vec::new(), older: false })),
-        }
-    }
+    let of = EventQuery { cameras: query.cameras, ..EventQuery::default() };
+    let of = match &asked.group {
+        None => Some(of),
+        Some(group) => groups::narrowed(&api, &of, group).await?,
+    };
+    let Some(of) = of.and_then(|of| who.user.sight.narrow(of)) else {
+        return Ok(Json(CountList { by, items: Vec::new(), older: false }));
+    };
+    query.cameras = of.cameras;
     check(&query)?;
     let counts = api.parts.catalog.counts(&query).await?;
     let items = counts.buckets.into_iter().map(Count::from).collect();

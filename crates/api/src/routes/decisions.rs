@@ -11,13 +11,19 @@ use axum::{
 };
 use camtrail_arrival::{DecideError, Decision};
 use camtrail_model::{
-    CatalogRecord, EventId, EventState,
-    ports::{ArrivalError, Role, StoreError},
+    CatalogRecord, EventState,
+    ports::{ArrivalError, AuditAction, StoreError},
 };
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{dto::Event, problem::Problem, routes::viewed, signed_in::SignedIn, state::Api};
+use crate::{
+    dto::Event,
+    problem::Problem,
+    routes::{events, viewed},
+    signed_in::{May, SignedIn, ToAdminister, ToReview},
+    state::Api,
+};
 
 /// How much of a wrong value an answer repeats.
 const QUOTED_MAX_CHARS: usize = 100;
@@ -95,13 +101,11 @@ impl From<DecideError> for Problem {
 
 /// The event, for somebody who may change it.
 async fn changeable(api: &Api, who: &SignedIn, id: &str) -> Result<CatalogRecord, Problem> {
-    if who.user.role != Role::Admin {
+    if !who.is_admin() {
         let detail = "you may look, and not change events: ask an admin";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
-    let missing = || Problem::not_found("event");
-    let id = EventId::parse(id).ok_or_else(missing)?;
-    api.parts.catalog.event(&id).await?.ok_or_else(missing)
+    events::visible(api, who, id).await
 }
 
 /// Protect an event, or write a note.
@@ -110,7 +114,7 @@ async fn changeable(api: &Api, who: &SignedIn, id: &str) -> Result<CatalogRecord
 /// catalog keeps it; lists and live streams may show it a moment later than this answer. After an error the same call may
 /// be repeated.
 #[utoipa::path(
-    patch, path = "/events/{id}", operation_id = "change_event", tag = "events", security(("session" = [])),
+    patch, path = "/events/{id}", operation_id = "change_event", tag = "events", security(("session" = []), ("api_token" = ["review"])),
     params(("id" = String, Path, description = "An event's id.")), request_body = EventChanges,
     responses(
         (status = 200, description = "The event as decided.", body = Event),
@@ -124,17 +128,24 @@ async fn changeable(api: &Api, who: &SignedIn, id: &str) -> Result<CatalogRecord
 )]
 pub(crate) async fn change(
     State(api): State<Api>,
-    who: SignedIn,
+    who: May<ToReview>,
     Path(id): Path<String>,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Event>, Problem> {
     let record = changeable(&api, &who, &id).await?;
     let Json(body) = body.map_err(|error| {
-        let expected = "{\"protected\": true or false, \"note\": a text or null} as application/json";
-        Problem::bad_request(format!("expected {expected}: {}", error.body_text()))
+        Problem::of_body(&error, "{\"protected\": true or false, \"note\": a text or null}")
     })?;
-    let decision = EventChanges::parse(body)?.into();
+    let decision: Decision = EventChanges::parse(body)?.into();
     let decided = api.parts.decisions.decide(&record, &decision, &who.user.name).await?;
+    let id = record.id().to_string();
+    if let Some(protected) = decision.protected {
+        let action = if protected { AuditAction::EventProtected } else { AuditAction::EventUnprotected };
+        api.noted(&who, action, &id, "").await;
+    }
+    if decision.note.is_some() {
+        api.noted(&who, AuditAction::EventNoted, &id, "").await;
+    }
     viewed::event(&api, &who.user.name, decided).await
 }
 
@@ -143,7 +154,7 @@ pub(crate) async fn change(
 /// For admins. The clip or still goes for good, with all that was made of it. What is protected stays: take the protection
 /// away first. After an error the same call may be repeated.
 #[utoipa::path(
-    delete, path = "/events/{id}", operation_id = "delete_event", tag = "events", security(("session" = [])),
+    delete, path = "/events/{id}", operation_id = "delete_event", tag = "events", security(("session" = []), ("api_token" = ["admin"])),
     params(("id" = String, Path, description = "An event's id.")),
     responses(
         (status = 204, description = "It is gone."),
@@ -157,10 +168,11 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn delete(
     State(api): State<Api>,
-    who: SignedIn,
+    who: May<ToAdminister>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let record = changeable(&api, &who, &id).await?;
     api.parts.decisions.delete(&record, &who.user.name).await?;
+    api.noted(&who, AuditAction::EventDeleted, &id, record.object_key.as_str()).await;
     Ok(StatusCode::NO_CONTENT)
 }

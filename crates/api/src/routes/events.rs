@@ -7,7 +7,8 @@ use axum::{
 };
 use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
-    CameraName, EventId, EventQuery, Gap, Millis, Order, PageSize, Sieve, SieveError, sieve::LOOKED_MAX,
+    CameraName, CatalogRecord, EventId, EventQuery, Gap, Millis, Order, PageSize, Sieve, SieveError,
+    sieve::LOOKED_MAX,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use crate::{
     dto::{Event, EventKind, EventPage},
     problem::Problem,
     routes::{groups, viewed},
-    signed_in::SignedIn,
+    signed_in::{May, SignedIn, ToRead},
     state::Api,
 };
 
@@ -154,7 +155,7 @@ pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 ///
 /// Strict pages: whatever comes or goes meanwhile, nothing is repeated and nothing that stays is skipped.
 #[utoipa::path(
-    get, path = "/events", operation_id = "list_events", tag = "events", params(ListQuery), security(("session" = [])),
+    get, path = "/events", operation_id = "list_events", tag = "events", params(ListQuery), security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "A page of events.", body = EventPage),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
@@ -164,7 +165,7 @@ pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToRead>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -176,23 +177,24 @@ pub(crate) async fn list(
         .map(|text| cursor::decode(&api.parts.key, &query, &walk, text))
         .transpose()?;
     // Cursors belong to what was asked for: a camera that joins the group meanwhile breaks no walk.
+    // Nor does a camera that somebody may see (no more).
     let narrowed = match &walk.group {
         None => Some(query.clone()),
         Some(name) => groups::narrowed(&api, &query, name).await?,
     };
-    let Some(narrowed) = narrowed else {
+    let Some(narrowed) = narrowed.and_then(|query| who.user.sight.narrow(query)) else {
         return Ok(Json(EventPage { items: Vec::new(), next_cursor: None }));
     };
     let page =
-        sieve(&api, &user.name, &walk).page(&*api.parts.catalog, &narrowed, limit, after.as_ref()).await;
+        sieve(&api, &who.user.name, &walk).page(&*api.parts.catalog, &narrowed, limit, after.as_ref()).await;
     let page = page.map_err(|error| none_fits(query.order, error))?;
     let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &walk, &position));
-    Ok(Json(EventPage { items: viewed::events(&api, &user.name, &page.items).await, next_cursor }))
+    Ok(Json(EventPage { items: viewed::events(&api, &who.user.name, &page.items).await, next_cursor }))
 }
 
 /// One event.
 #[utoipa::path(
-    get, path = "/events/{id}", operation_id = "get_event", tag = "events", security(("session" = [])),
+    get, path = "/events/{id}", operation_id = "get_event", tag = "events", security(("session" = []), ("api_token" = ["read"])),
     params(("id" = String, Path, description = "An event's id.")),
     responses(
         (status = 200, description = "The event.", body = Event),
@@ -202,11 +204,15 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToRead>,
     Path(id): Path<String>,
 ) -> Result<Json<Event>, Problem> {
+    viewed::event(&api, &who.user.name, visible(&api, &who, &id).await?).await
+}
+
+/// An event that is there and that this person may see; where they may not, it is as if there were none.
+pub(crate) async fn visible(api: &Api, who: &SignedIn, text: &str) -> Result<CatalogRecord, Problem> {
     let missing = || Problem::not_found("event");
-    let id = EventId::parse(&id).ok_or_else(missing)?;
-    let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    viewed::event(&api, &user.name, record).await
+    let id = EventId::parse(text).filter(|id| who.sees(&id.camera)).ok_or_else(missing)?;
+    api.parts.catalog.event(&id).await?.ok_or_else(missing)
 }

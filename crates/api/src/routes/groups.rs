@@ -5,17 +5,20 @@ use std::collections::HashSet;
 use axum::{
     Json,
     extract::{State, rejection::JsonRejection},
-    http::StatusCode,
 };
 use camtrail_model::{
-    EventQuery,
+    EventQuery, Sight,
     groups::{CameraGroup, CameraGroups},
-    ports::Role,
+    ports::AuditAction,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{problem::Problem, signed_in::SignedIn, state::Api};
+use crate::{
+    problem::Problem,
+    signed_in::{May, ToAdminister, ToRead},
+    state::Api,
+};
 
 /// A group of cameras. Without any rule it holds all.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -60,22 +63,36 @@ impl From<&CameraGroups> for GroupList {
 }
 
 /// List groups of cameras.
+///
+/// Who may see some cameras only gets the groups that hold any of them, by those cameras: rules tell of others.
 #[utoipa::path(
-    get, path = "/groups", operation_id = "list_groups", tag = "cameras", security(("session" = [])),
+    get, path = "/groups", operation_id = "list_groups", tag = "cameras", security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "All groups.", body = GroupList),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn list(State(api): State<Api>, _: SignedIn) -> Result<Json<GroupList>, Problem> {
-    Ok(Json(GroupList::from(&api.parts.groups.groups().await?)))
+pub(crate) async fn list(State(api): State<Api>, who: May<ToRead>) -> Result<Json<GroupList>, Problem> {
+    let groups = api.parts.groups.groups().await?;
+    let Sight::Only(cameras) = &who.user.sight else { return Ok(Json(GroupList::from(&groups))) };
+    let resolved = groups.as_slice().iter().filter_map(|group| {
+        let is_in: Vec<_> = group.of(cameras.iter().cloned()).into_iter().map(String::from).collect();
+        // Without any rule it would be all.
+        (!is_in.is_empty()).then(|| Group {
+            name: group.name.clone(),
+            contains: Vec::new(),
+            not_contains: Vec::new(),
+            is_in,
+        })
+    });
+    Ok(Json(GroupList { items: resolved.collect() }))
 }
 
 /// Replace all groups of cameras.
 ///
 /// In one step, for everybody; admins only. Whoever writes last wins.
 #[utoipa::path(
-    put, path = "/groups", operation_id = "put_groups", tag = "cameras", security(("session" = [])),
+    put, path = "/groups", operation_id = "put_groups", tag = "cameras", security(("session" = []), ("api_token" = ["admin"])),
     request_body = GroupList,
     responses(
         (status = 200, description = "The groups as they are now.", body = GroupList),
@@ -86,18 +103,12 @@ pub(crate) async fn list(State(api): State<Api>, _: SignedIn) -> Result<Json<Gro
 )]
 pub(crate) async fn put(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToAdminister>,
     body: Result<Json<GroupList>, JsonRejection>,
 ) -> Result<Json<GroupList>, Problem> {
-    if user.role != Role::Admin {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "only an admin can change groups"));
-    }
     let Json(GroupList { items }) = body.map_err(|error| {
-        Problem::bad_request(format!(
-            "expected {{\"items\": [{{\"name\": …, \"contains\": […], \"not_contains\": […], \"in\": […]}}]}} as \
-             application/json: {}",
-            error.body_text()
-        ))
+        let expected = "{\"items\": [{\"name\": …, \"contains\": […], \"not_contains\": […], \"in\": […]}]}";
+        Problem::of_body(&error, expected)
     })?;
     let groups = items.into_iter().map(|group| CameraGroup {
         name: group.name,
@@ -108,7 +119,13 @@ pub(crate) async fn put(
     let groups =
         CameraGroups::new(groups.collect()).map_err(|error| Problem::bad_request(error.to_string()))?;
     api.parts.groups.put_groups(&groups).await?;
-    tracing::info!(username = user.name, groups = groups.as_slice().len(), "groups of cameras were replaced");
+    let count = groups.as_slice().len();
+    api.noted(&who, AuditAction::GroupsReplaced, "", &format!("{count} groups")).await;
+    tracing::info!(
+        username = who.user.name,
+        groups = groups.as_slice().len(),
+        "groups of cameras were replaced"
+    );
     Ok(Json(GroupList::from(&groups)))
 }
 

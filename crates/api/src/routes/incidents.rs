@@ -24,7 +24,7 @@ use crate::{
         events::{ListOrder, ListQuery, none_fits, sieve},
         groups, viewed,
     },
-    signed_in::SignedIn,
+    signed_in::{May, SignedIn, ToRead},
     state::Api,
 };
 
@@ -166,6 +166,17 @@ fn poster(captures: &[CatalogRecord]) -> Option<&CatalogRecord> {
     longest.or_else(|| with_poster().next())
 }
 
+/// What a person may see of an incident. Its id names its first capture; where that is of a camera that they may not
+/// see, the first that they may stands for it.
+fn seen_by(who: &SignedIn, mut incident: incident_walk::Incident) -> Option<incident_walk::Incident> {
+    incident.captures.retain(|record| who.sees(record.object_key.camera()));
+    let first = incident.captures.first()?.id();
+    if !who.sees(&incident.id.first.camera) {
+        incident.id.first = first;
+    }
+    Some(incident)
+}
+
 /// List incidents.
 ///
 /// Captures of all cameras, grouped by nearness in time: an incident ends where nothing was taken for `gap` seconds, and
@@ -173,7 +184,7 @@ fn poster(captures: &[CatalogRecord]) -> Option<&CatalogRecord> {
 /// incidents are listed and which of their events are told of; they never change where one begins or ends.
 #[utoipa::path(
     get, path = "/incidents", operation_id = "list_incidents", tag = "events", params(IncidentsQuery),
-    security(("session" = [])),
+    security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "A page of incidents.", body = IncidentList),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
@@ -183,7 +194,7 @@ fn poster(captures: &[CatalogRecord]) -> Option<&CatalogRecord> {
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToRead>,
     query: Result<Query<IncidentsQuery>, QueryRejection>,
 ) -> Result<Json<IncidentList>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -200,19 +211,20 @@ pub(crate) async fn list(
         None => Some(query.clone()),
         Some(name) => groups::narrowed(&api, &query, name).await?,
     };
-    let Some(narrowed) = narrowed else {
+    let Some(narrowed) = narrowed.and_then(|query| who.user.sight.narrow(query)) else {
         return Ok(Json(IncidentList { items: Vec::new(), next_cursor: None }));
     };
-    let sieve = sieve(&api, &user.name, &walk);
+    let sieve = sieve(&api, &who.user.name, &walk);
     let page = incident_page(&*api.parts.catalog, (&narrowed, &sieve), gap, limit, after.as_ref()).await;
     let page = page.map_err(|error| none_fits(query.order, error))?;
-    let captures = page.items.iter().flat_map(|incident| &incident.captures);
-    let viewed = viewed::of(&api, &user.name, captures).await;
-    let mut items = Vec::with_capacity(page.items.len());
-    for incident in &page.items {
+    let next_cursor = page.next.map(|position| cursor::encode(key, &query, &walk, &position));
+    let found: Vec<_> = page.items.into_iter().filter_map(|incident| seen_by(&who, incident)).collect();
+    let captures = found.iter().flat_map(|incident| &incident.captures);
+    let viewed = viewed::of(&api, &who.user.name, captures).await;
+    let mut items = Vec::with_capacity(found.len());
+    for incident in &found {
         items.push(Incident::new(&api, incident, viewed.as_ref(), SHOWN_IN_LIST).await);
     }
-    let next_cursor = page.next.map(|position| cursor::encode(key, &query, &walk, &position));
     Ok(Json(IncidentList { items, next_cursor }))
 }
 
@@ -220,7 +232,7 @@ pub(crate) async fn list(
 ///
 /// With all of its events, whatever was filtered where its id comes from.
 #[utoipa::path(
-    get, path = "/incidents/{id}", operation_id = "get_incident", tag = "events", security(("session" = [])),
+    get, path = "/incidents/{id}", operation_id = "get_incident", tag = "events", security(("session" = []), ("api_token" = ["read"])),
     params(("id" = String, Path, description = "An incident's id.")),
     responses(
         (status = 200, description = "The incident.", body = Incident),
@@ -230,13 +242,15 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToRead>,
     Path(id): Path<String>,
 ) -> Result<Json<Incident>, Problem> {
     let missing = || Problem::not_found("incident");
     let id = IncidentId::parse(&id).ok_or_else(missing)?;
-    let incident = incident_walk::incident(&*api.parts.catalog, &id).await?.ok_or_else(missing)?;
-    let viewed = viewed::of(&api, &user.name, incident.captures.iter()).await;
+    let id = Some(id).filter(|id| who.sees(&id.first.camera)).ok_or_else(missing)?;
+    let incident = incident_walk::incident(&*api.parts.catalog, &id).await?;
+    let incident = incident.and_then(|incident| seen_by(&who, incident)).ok_or_else(missing)?;
+    let viewed = viewed::of(&api, &who.user.name, incident.captures.iter()).await;
     Ok(Json(Incident::new(&api, &incident, viewed.as_ref(), SHOWN_ALONE).await))
 }
 

@@ -18,18 +18,21 @@ use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject};
 use futures::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::Instant,
+};
 use utoipa::ToSchema;
 
 use crate::{
     dto::{Camera, Event},
     problem::Problem,
     routes::viewed,
-    signed_in::SignedIn,
+    signed_in::{May, SignedIn, ToRead},
     state::{Api, LiveMode},
 };
 
-/// Between two signs of life; also how soon a revoked session's stream ends.
+/// Between two signs of life; also how soon the stream of a session or token that ended does, and of a disabled user.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Changes read at once.
 const BATCH: usize = 64;
@@ -51,11 +54,12 @@ pub(crate) struct LiveEvent {
 
 struct Live {
     api: Api,
-    user: String,
-    token_sha256: [u8; 32],
+    who: SignedIn,
     seq: ChangeSeq,
     ready: VecDeque<Message>,
     wake: watch::Receiver<u64>,
+    /// When it is looked next whether the person may go on, whatever wakes the stream before.
+    look_at: Instant,
     stop: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 }
@@ -66,7 +70,7 @@ struct Live {
 /// `Camera`, each with an id for `Last-Event-ID`; `reset` where changes between are no longer kept: load afresh. A server
 /// that can't stream says `poll_ms` in `ready`, and ends each answer at once: come again after so many milliseconds.
 #[utoipa::path(
-    get, path = "/live", tag = "live", security(("session" = [])),
+    get, path = "/live", tag = "live", security(("session" = []), ("api_token" = ["read"])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
     responses(
         (status = 200, description = "The stream.", content_type = "text/event-stream", body = LiveEvent),
@@ -77,7 +81,7 @@ struct Live {
 )]
 pub(crate) async fn live(
     State(api): State<Api>,
-    session: SignedIn,
+    who: May<ToRead>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let permit = api.parts.live.clone().try_acquire_owned().map_err(|_| {
@@ -100,11 +104,11 @@ pub(crate) async fn live(
     };
     let hello = Message::default().event("ready").id(seq.to_string()).data(hello.to_string());
     let live = Live {
-        user: session.user.name,
-        token_sha256: session.token_sha256,
+        who: who.0,
         seq,
         ready: VecDeque::from([hello]),
         wake,
+        look_at: Instant::now() + HEARTBEAT,
         stop: api.parts.stop.clone(),
         api,
         _permit: permit,
@@ -171,10 +175,11 @@ impl Live {
                     false
                 }
                 // Another process (a command) may have written, too.
-                () = tokio::time::sleep(HEARTBEAT) => true,
+                () = tokio::time::sleep_until(self.look_at) => true,
                 _ = self.stop.wait_for(|stop| *stop) => return None,
             };
             if heartbeat {
+                self.look_at = Instant::now() + HEARTBEAT;
                 self.still_signed_in().await?;
             }
         }
@@ -195,8 +200,10 @@ impl Live {
             return Some(());
         }
         // Signed out means at once, not at the next heartbeat.
+        let mut changes = changes;
         if !changes.items.is_empty() {
             self.still_signed_in().await?;
+            changes.items.retain(|change| self.who.sees(camera_of(&change.subject)));
         }
         let records: Vec<_> = changes
             .items
@@ -207,7 +214,7 @@ impl Live {
             })
             .collect();
         // In the changes' order: each of them that has a record takes the next one.
-        let mut events = viewed::events(&self.api, &self.user, &records).await.into_iter();
+        let mut events = viewed::events(&self.api, &self.who.user.name, &records).await.into_iter();
         for change in changes.items {
             self.seq = change.seq;
             let message = match &change.subject {
@@ -229,9 +236,18 @@ impl Live {
         Message::default().event("camera").json_data(Camera::new(&self.api, camera)).ok()
     }
 
-    async fn still_signed_in(&self) -> Option<()> {
-        let parts = &self.api.parts;
-        parts.accounts.session_user(&self.token_sha256, parts.clock.now()).await.ok()?.map(|_| ())
+    /// Whose session or token ended, or who was disabled, is told nothing more; who may see other cameras now is told
+    /// of those.
+    async fn still_signed_in(&mut self) -> Option<()> {
+        self.who.user = self.who.again(&self.api).await.ok()??;
+        Some(())
+    }
+}
+
+fn camera_of(subject: &Subject) -> &CameraName {
+    match subject {
+        Subject::Event { id, .. } => &id.camera,
+        Subject::Camera(name) => name,
     }
 }
 

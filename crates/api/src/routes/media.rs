@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::{Query, QueryRejection};
-use camtrail_model::EventId;
+use camtrail_model::{CatalogRecord, EventId};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -58,11 +58,31 @@ pub(crate) async fn media(
     let (id, file) = EventId::parse(&id).zip(MediaFile::parse(&file)).ok_or_else(missing)?;
     links::check(&api.parts.key, &id, file, &query, api.parts.clock.now())?;
     let record = api.parts.catalog.event(&id).await?.ok_or_else(missing)?;
-    let (key, content_type) = links::place(&record, file);
-    let download = query.download == Some(1);
+    let wanted = Wanted { file, download: query.download == Some(1), redirect_valid: REDIRECT_VALID };
+    serve(&api, &record, &wanted, request).await
+}
+
+/// What is to be answered.
+pub(crate) struct Wanted {
+    pub(crate) file: MediaFile,
+    pub(crate) download: bool,
+    /// How long the store's own link is good, where it has one.
+    pub(crate) redirect_valid: Duration,
+}
+
+/// A file of an event, for somebody who may have it.
+pub(crate) async fn serve(
+    api: &Api,
+    record: &CatalogRecord,
+    wanted: &Wanted,
+    request: Request,
+) -> Result<Response, Problem> {
+    let missing = || Problem::not_found("file");
+    let &Wanted { file, download, redirect_valid } = wanted;
+    let (key, content_type) = links::place(record, file);
     let Some(path) = api.parts.store.local_path(&key) else {
         let link =
-            links::store_link(&api, &record, file, download, REDIRECT_VALID).await.ok_or_else(missing)?;
+            links::store_link(api, record, file, download, redirect_valid).await.ok_or_else(missing)?;
         return Ok(([(header::CACHE_CONTROL, "no-store")], Redirect::temporary(&link)).into_response());
     };
     let mime = content_type.parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
@@ -78,7 +98,7 @@ pub(crate) async fn media(
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MEDIA_POLICY));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=900, immutable"));
     if download {
-        let value = links::attachment(links::saved_name(&record, file));
+        let value = links::attachment(links::saved_name(record, file));
         if let Ok(value) = value.parse() {
             headers.insert(header::CONTENT_DISPOSITION, value);
         }

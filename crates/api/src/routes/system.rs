@@ -9,11 +9,12 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use camtrail_model::Sight;
 use utoipa::openapi::OpenApi;
 
 use crate::{
     problem::Problem,
-    signed_in::SignedIn,
+    signed_in::{May, ToRead},
     state::{Api, Status},
 };
 
@@ -37,15 +38,28 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Result<&'static str, Probl
 }
 
 /// How the box is doing.
+///
+/// Who may see some cameras only isn't told of folders and troubles at the door: they name others.
 #[utoipa::path(
-    get, path = "/status", tag = "system", security(("session" = [])),
+    get, path = "/status", tag = "system", security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "The gateway, the spool, and the media tool.", body = Status),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json")
     )
 )]
-pub(crate) async fn status(State(api): State<Api>, _: SignedIn) -> Json<Status> {
-    Json(api.parts.status.status())
+pub(crate) async fn status(State(api): State<Api>, who: May<ToRead>) -> Json<Status> {
+    let mut status = api.parts.status.status();
+    if who.user.sight != Sight::All {
+        // Accounts, folders and troubles tell of cameras that they may not see.
+        status.watches.clear();
+        if let Some(ftp) = &mut status.ftp {
+            ftp.troubles.clear();
+        }
+        if let Some(spool) = &mut status.spool {
+            spool.problem = None;
+        }
+    }
+    Json(status)
 }
 
 /// `/openapi.json` and `/docs`.
@@ -84,6 +98,11 @@ fn page(document: &OpenApi) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+/// Text that can stand in an element or a quoted attribute (NEVER-27).
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

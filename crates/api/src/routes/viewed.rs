@@ -21,8 +21,8 @@ use crate::{
     cursor,
     dto::{Event, utc},
     problem::Problem,
-    routes::events::moment,
-    signed_in::SignedIn,
+    routes::events::{moment, visible},
+    signed_in::{May, SignedIn, ToRead, ToReview},
     state::Api,
 };
 
@@ -129,25 +129,20 @@ pub(crate) async fn event(api: &Api, user: &str, record: CatalogRecord) -> Resul
     one.map(Json).ok_or_else(|| Problem::not_found("event"))
 }
 
-/// An event that is there.
-async fn existing(api: &Api, text: &str) -> Result<EventId, Problem> {
-    let missing = || Problem::not_found("event");
-    let id = EventId::parse(text).ok_or_else(missing)?;
-    api.parts.catalog.event(&id).await?.map(|_| id).ok_or_else(missing)
+/// An event that is there, for this person.
+async fn existing(api: &Api, who: &SignedIn, text: &str) -> Result<EventId, Problem> {
+    Ok(visible(api, who, text).await?.id())
 }
 
 fn read<T>(body: Result<Json<T>, JsonRejection>, expected: &str) -> Result<T, Problem> {
-    let wrong = |error: JsonRejection| {
-        Problem::bad_request(format!("expected {expected} as application/json: {}", error.body_text()))
-    };
-    body.map(|Json(body)| body).map_err(wrong)
+    body.map(|Json(body)| body).map_err(|error| Problem::of_body(&error, expected))
 }
 
 /// Mark an event as viewed, or as unviewed.
 ///
 /// For the signed-in user. Doing it again changes nothing.
 #[utoipa::path(
-    put, path = "/events/{id}/viewed", operation_id = "mark_event", tag = "events", security(("session" = [])),
+    put, path = "/events/{id}/viewed", operation_id = "mark_event", tag = "events", security(("session" = []), ("api_token" = ["review"])),
     params(("id" = String, Path, description = "An event's id.")), request_body = MarkOne,
     responses(
         (status = 204, description = "Marked."),
@@ -158,13 +153,13 @@ fn read<T>(body: Result<Json<T>, JsonRejection>, expected: &str) -> Result<T, Pr
 )]
 pub(crate) async fn mark_one(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToReview>,
     Path(id): Path<String>,
     body: Result<Json<MarkOne>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     let MarkOne { viewed } = read(body, "{\"viewed\": true} or {\"viewed\": false}")?;
-    let id = existing(&api, &id).await?;
-    api.parts.review.mark(&user.name, &[id], viewed, api.parts.clock.now()).await?;
+    let id = existing(&api, &who, &id).await?;
+    api.parts.review.mark(&who.user.name, &[id], viewed, api.parts.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -173,7 +168,7 @@ pub(crate) async fn mark_one(
 /// For the signed-in user: the events `ids`, or everything up to an event. If one of the ids doesn't exist, none is
 /// marked.
 #[utoipa::path(
-    post, path = "/events/viewed", operation_id = "mark_events", tag = "events", security(("session" = [])),
+    post, path = "/events/viewed", operation_id = "mark_events", tag = "events", security(("session" = []), ("api_token" = ["review"])),
     request_body = MarkMany,
     responses(
         (status = 204, description = "Marked."),
@@ -184,7 +179,7 @@ pub(crate) async fn mark_one(
 )]
 pub(crate) async fn mark_many(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToReview>,
     body: Result<Json<MarkMany>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     const EXPECTED: &str = "either {\"ids\": […]} or {\"up_to\": id}";
@@ -198,15 +193,15 @@ pub(crate) async fn mark_many(
                 )));
             }
             let lookups = ids.into_iter().map(|id| {
-                let api = &api;
-                async move { existing(api, &id).await }
+                let (api, who) = (&api, &who);
+                async move { existing(api, who, &id).await }
             });
             let ids: Vec<_> = stream::iter(lookups).buffer_unordered(AT_ONCE).try_collect().await?;
-            review.mark(&user.name, &ids, true, now).await?;
+            review.mark(&who.user.name, &ids, true, now).await?;
         }
         MarkMany { ids: None, up_to: Some(id) } => {
-            let id = existing(&api, &id).await?;
-            review.mark_up_to(&user.name, &id, now).await?;
+            let id = existing(&api, &who, &id).await?;
+            review.mark_up_to(&who.user.name, &id, now).await?;
         }
         _ => return Err(Problem::bad_request(format!("expected {EXPECTED}"))),
     }
@@ -218,7 +213,7 @@ pub(crate) async fn mark_many(
 /// By the signed-in user, in the order of marking; also events that are gone since.
 #[utoipa::path(
     get, path = "/viewed", operation_id = "list_viewed", tag = "events", params(ViewedQuery),
-    security(("session" = [])),
+    security(("session" = []), ("api_token" = ["read"])),
     responses(
         (status = 200, description = "A page of marks.", body = ViewedList),
         (status = 400, description = "A parameter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
@@ -227,7 +222,7 @@ pub(crate) async fn mark_many(
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
-    SignedIn { user, .. }: SignedIn,
+    who: May<ToRead>,
     query: Result<Query<ViewedQuery>, QueryRejection>,
 ) -> Result<Json<ViewedList>, Problem> {
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -238,15 +233,25 @@ pub(crate) async fn list(
     }
     let key = &api.parts.key;
     let after = asked.cursor.as_deref();
-    let after = after.map(|text| cursor::decode_viewed(key, &user.name, since, text)).transpose()?;
+    let after = after.map(|text| cursor::decode_viewed(key, &who.user.name, since, text)).transpose()?;
     let review = &api.parts.review;
-    let page = review.viewed_since(&user.name, since, after.as_ref(), limit).await?;
-    let up_to = review.viewed_up_to(&user.name).await?;
-    let next = page.items.last().filter(|_| page.more);
+    let mut page = review.viewed_since(&who.user.name, since, after.as_ref(), limit).await?;
+    let last = loop {
+        let last = page.items.last().cloned();
+        page.items.retain(|viewed| who.sees(&viewed.id.camera));
+        // No page is empty while more follows.
+        if !page.more || !page.items.is_empty() {
+            break last;
+        }
+        page = review.viewed_since(&who.user.name, since, last.as_ref(), limit).await?;
+    };
+    let up_to = review.viewed_up_to(&who.user.name).await?;
+    let steps = up_to.steps().iter().filter(|step| who.sees(&step.up_to.camera));
+    let next = last.as_ref().filter(|_| page.more);
     Ok(Json(ViewedList {
-        next_cursor: next.map(|last| cursor::encode_viewed(key, &user.name, since, last)),
+        next_cursor: next.map(|last| cursor::encode_viewed(key, &who.user.name, since, last)),
         items: page.items.iter().map(|Viewed { at, id }| told(id, *at)).collect(),
-        up_to: up_to.steps().iter().map(|step| told(&step.up_to, step.at)).collect(),
+        up_to: steps.map(|step| told(&step.up_to, step.at)).collect(),
     }))
 }
 

@@ -152,6 +152,43 @@ impl Shelf {
         Ok((answer.items.unwrap_or_default(), is_end))
     }
 
+    /// The items of a part from `low` and before `high`, the last ones first, `count` at most.
+    pub(super) async fn newest_between(
+        &self,
+        part: &str,
+        low: &str,
+        high: &str,
+        count: usize,
+    ) -> Result<Vec<Item>, CatalogError> {
+        let (mut items, mut start) = (Vec::new(), None);
+        loop {
+            // BETWEEN takes both ends: `high` itself is dropped below.
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .consistent_read(true)
+                .key_condition_expression("#p = :p AND #i BETWEEN :low AND :high")
+                .expression_attribute_names("#p", META_KEY.0)
+                .expression_attribute_names("#i", META_KEY.1)
+                .expression_attribute_values(":p", text(part))
+                .expression_attribute_values(":low", text(low))
+                .expression_attribute_values(":high", text(high))
+                .scan_index_forward(false)
+                .limit(i32::try_from(count + 1).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start);
+            let answer = retrying(|| call.clone().send()).await?;
+            let is_high =
+                |item: &Item| item.get(META_KEY.1).and_then(|i| i.as_s().ok()).is_some_and(|i| i == high);
+            items.extend(answer.items.into_iter().flatten().filter(|item| !is_high(item)));
+            start = answer.last_evaluated_key;
+            if start.is_none() || items.len() >= count {
+                items.truncate(count);
+                return Ok(items);
+            }
+        }
+    }
+
     /// The first item of a part strictly behind `after`, in an order of its keys, whose flag says `value`.
     pub(super) async fn first_where(
         &self,

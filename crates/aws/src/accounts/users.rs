@@ -4,11 +4,14 @@
 //! end: sessions carry the one that they began with, so all of them end in the write that changes the user, and a
 //! user who was removed and made again has none of the old ones.
 
-use camtrail_model::ports::{AccountsError, CatalogError, FtpAccount, Role, User};
+use camtrail_model::{
+    Sight,
+    ports::{AccountsError, CatalogError, FtpAccount, Role, User},
+};
 
 use super::shelf::{Condition, Shelf, is_key, key};
 use crate::{
-    attributes::{Item, get_bool, get_text, text},
+    attributes::{Item, get_bool, get_text, get_text_opt, put_some, text},
     call::pause,
     tables::META_KEY,
 };
@@ -19,6 +22,7 @@ const HASH: &str = "password_hash";
 const ROLE: &str = "user_role";
 const DISABLED: &str = "is_disabled";
 const GENERATION: &str = "generation";
+const SIGHT: &str = "seen_cameras";
 const CAMERA: &str = "camera_name";
 
 /// Writers of one user who get in each other's way, at most.
@@ -38,6 +42,7 @@ fn read(item: &Item) -> Result<Kept, CatalogError> {
         // What isn't known grants the least.
         role: Role::parse(get_text(item, ROLE)?).unwrap_or(Role::Viewer),
         disabled: get_bool(item, DISABLED)?,
+        sight: Sight::parse(get_text_opt(item, SIGHT)?),
     };
     Ok(Kept { user, generation: get_text(item, GENERATION)?.to_owned() })
 }
@@ -50,6 +55,7 @@ fn written(user: &User, generation: &str) -> Item {
         (DISABLED.to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(user.disabled)),
         (GENERATION.to_owned(), text(generation)),
     ]);
+    put_some(&mut item, SIGHT, user.sight.to_text().map(text));
     item
 }
 

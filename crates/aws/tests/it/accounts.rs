@@ -8,7 +8,7 @@ use std::sync::{
 
 use camtrail_aws::{DynamoAccounts, DynamoConfig};
 use camtrail_model::{
-    CaptureKind,
+    CaptureKind, Sight,
     ports::{Accounts, CameraToken, CameraTokens, Clock, ReviewState, Role, SessionRow, SystemClock, User},
     review::Reviewed,
     testing,
@@ -33,7 +33,13 @@ fn fresh_blocking() -> Arc<DynamoAccounts> {
 }
 
 fn user(name: &str, hash: &str) -> User {
-    User { name: name.to_owned(), password_hash: hash.to_owned(), role: Role::Admin, disabled: false }
+    User {
+        name: name.to_owned(),
+        password_hash: hash.to_owned(),
+        role: Role::Admin,
+        disabled: false,
+        sight: Sight::All,
+    }
 }
 
 fn session(token: u8, user: &str) -> SessionRow {
@@ -60,6 +66,13 @@ async fn keep_the_failures_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keep_the_review_contract() {
     testing::review_contract(fresh_blocking).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_the_contracts_of_shares_tokens_and_audit() {
+    testing::shares_contract(fresh_blocking).await;
+    testing::api_tokens_contract(fresh_blocking).await;
+    testing::audit_contract(fresh_blocking).await;
 }
 
 #[tokio::test]
@@ -176,6 +189,7 @@ async fn the_contracts_hold_over_a_bad_line() {
     testing::accounts_contract(fresh).await;
     testing::review_contract(fresh).await;
     testing::groups_contract(&*fresh()).await;
+    testing::audit_contract(fresh).await;
 }
 
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);

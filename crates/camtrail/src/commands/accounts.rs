@@ -1,4 +1,5 @@
-//! `camtrail user …` and `camtrail camera …`: work beside a running server, on the same database or tables.
+//! `camtrail camera …`, and what it shares with `camtrail user …`: work beside a running server, on the same database or
+//! tables. What is done here stands in the audit log as the command line's.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -8,27 +9,48 @@ use camtrail_gateway::AccountScope;
 use camtrail_model::{
     CameraName,
     ports::{
-        ACCOUNT_NAME_MAX_BYTES, Accounts, CameraToken, Clock, FtpAccount, Role, SystemClock, User,
-        is_account_name,
+        ACCOUNT_NAME_MAX_BYTES, AUDIT_TEXT_MAX_CHARS, AuditAction, AuditEntry, AuditPlace, CameraToken,
+        Clock, FtpAccount, PASSWORD_MIN_CHARS, SystemClock, is_account_name,
     },
 };
 
 use crate::{
     app::DataDir,
     catalogs::Catalogs,
-    cli::{CameraCommand, ConfigArgs, UsageError, UserCommand},
+    cli::{CameraCommand, ConfigArgs, UsageError},
     config,
 };
 
-/// The shortest password that is taken from a person.
-const PASSWORD_MIN_CHARS: usize = 8;
-
-async fn open(args: &ConfigArgs) -> anyhow::Result<Catalogs> {
-    let settings = config::settings(args)?;
-    Catalogs::open(&DataDir::new(&settings.data_dir), &settings).await
+/// The databases, and the log of who did what.
+pub(super) struct Desk {
+    pub(super) catalogs: Catalogs,
+    audit_days: u32,
 }
 
-fn named(name: &str) -> Result<(), UsageError> {
+pub(super) async fn open(args: &ConfigArgs) -> anyhow::Result<Desk> {
+    let settings = config::settings(args)?;
+    let catalogs = Catalogs::open(&DataDir::new(&settings.data_dir), &settings).await?;
+    Ok(Desk { catalogs, audit_days: settings.people.audit_days })
+}
+
+impl Desk {
+    /// Notes what was done from here.
+    pub(super) async fn noted(&self, action: AuditAction, subject: &str, detail: &str) -> anyhow::Result<()> {
+        let tie = u64::from_be_bytes(camtrail_auth::random_bytes::<8>()?) >> 1;
+        let entry = AuditEntry {
+            place: AuditPlace { at: SystemClock.now(), tie },
+            who: None,
+            action,
+            subject: subject.to_owned(),
+            from: None,
+            detail: detail.chars().take(AUDIT_TEXT_MAX_CHARS).collect(),
+        };
+        let noted = self.catalogs.audit.note_audit(&entry, self.audit_days).await;
+        noted.context("it is done, and could not be written to the audit log")
+    }
+}
+
+pub(super) fn named(name: &str) -> Result<(), UsageError> {
     if is_account_name(name) {
         return Ok(());
     }
@@ -38,66 +60,18 @@ fn named(name: &str) -> Result<(), UsageError> {
     )))
 }
 
-pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
-    match command {
-        UserCommand::Add { name, viewer, config } => {
-            named(&name)?;
-            let accounts = open(&config).await?.accounts;
-            let there =
-                || format!("there is a user {name:?} already: `camtrail user passwd` changes the password");
-            if accounts.user(&name).await?.is_some() {
-                bail!(there());
-            }
-            let role = if viewer { Role::Viewer } else { Role::Admin };
-            let password_hash = ask_password().await?;
-            let user = User { name: name.clone(), password_hash, role, disabled: false };
-            if !accounts.add_user(&user).await? {
-                bail!(there());
-            }
-            println!("{name} can sign in as {}.", role.as_str());
-        }
-        UserCommand::List(config) => {
-            for user in open(&config).await?.accounts.users().await? {
-                println!(
-                    "{}\t{}{}",
-                    user.name,
-                    user.role.as_str(),
-                    if user.disabled { "\tdisabled" } else { "" }
-                );
-            }
-        }
-        UserCommand::Passwd { name, config } => {
-            let accounts = open(&config).await?.accounts;
-            let user = existing(&*accounts, &name).await?;
-            accounts.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
-            println!("{name} has a new password; sessions with the old one have ended.");
-        }
-        UserCommand::Disable { name, config } => {
-            let accounts = open(&config).await?.accounts;
-            let user = existing(&*accounts, &name).await?;
-            accounts.put_user(&User { disabled: true, ..user }).await?;
-            println!("{name} is locked out.");
-        }
-    }
-    Ok(())
-}
-
-async fn existing(accounts: &dyn Accounts, name: &str) -> anyhow::Result<User> {
-    let user = accounts.user(name).await?;
-    user.with_context(|| format!("there is no user {name:?}: `camtrail user list` shows all"))
-}
-
 pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
     match command {
         CameraCommand::Add { name, config } => {
             let camera = CameraName::parse(&name)?;
-            let accounts = open(&config).await?.accounts;
+            let desk = open(&config).await?;
             let password = readable_password()?;
             let password_hash = Passwords::new()?.hash(password.as_bytes()).await?;
             let account = FtpAccount { user: name.clone(), password_hash, camera: camera.to_string() };
-            if !accounts.add_ftp_account(&account).await? {
+            if !desk.catalogs.accounts.add_ftp_account(&account).await? {
                 bail!("there is an FTP account {name:?} already");
             }
+            desk.noted(AuditAction::CameraAdded, &name, "").await?;
             println!("FTP user {name}, password {password}      (shown only this once)");
         }
         CameraCommand::Token { name, config } => {
@@ -108,18 +82,25 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
                 camera: scope.to_text(),
                 created_at: SystemClock.now(),
             };
-            open(&config).await?.tokens.put_camera_token(&row).await?;
+            let desk = open(&config).await?;
+            desk.catalogs.tokens.put_camera_token(&row).await?;
+            desk.noted(AuditAction::CameraTokenCreated, &row.camera, "").await?;
             println!("Token for {name}: {}      (shown only this once)", token.text());
         }
         CameraCommand::RevokeToken { name, config } => {
-            match open(&config).await?.tokens.revoke_camera_tokens(&name).await? {
+            let desk = open(&config).await?;
+            let revoked = desk.catalogs.tokens.revoke_camera_tokens(&name).await?;
+            if revoked > 0 {
+                desk.noted(AuditAction::CameraTokensRevoked, &name, &format!("{revoked} tokens")).await?;
+            }
+            match revoked {
                 0 => bail!("there is no token for {name:?}: `camtrail camera list` shows all"),
                 1 => println!("The token of {name} is worthless now."),
                 count => println!("The {count} tokens of {name} are worthless now."),
             }
         }
         CameraCommand::List(config) => {
-            let catalogs = open(&config).await?;
+            let catalogs = open(&config).await?.catalogs;
             for camera in catalogs.events.cameras().await? {
                 let seen = camera.last_seen_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 println!("{}\t{} events\tlast seen {seen}", camera.name, camera.events);
@@ -136,7 +117,7 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
 }
 
 /// From standard input: piped, or typed (with the terminal's echo off where `stty` can do that).
-async fn ask_password() -> anyhow::Result<String> {
+pub(super) async fn ask_password() -> anyhow::Result<String> {
     let terminal = std::io::stdin().is_terminal();
     if terminal {
         eprint!("Password (at least {PASSWORD_MIN_CHARS} characters): ");

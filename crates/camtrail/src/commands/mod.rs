@@ -7,6 +7,7 @@ mod invoke;
 mod rebuild;
 mod retention;
 mod serve;
+mod users;
 
 use anyhow::Context;
 
@@ -20,7 +21,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(args) => import::import(&args).await,
         Command::Invoke(args) => invoke::invoke(&args).await,
         Command::Rebuild(args) => rebuild::rebuild(&args).await,
-        Command::User(command) => accounts::user(command).await,
+        Command::User(command) => users::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
         Command::Retention(args) => retention::retention(&args).await,
         Command::Openapi => {

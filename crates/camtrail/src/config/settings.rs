@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use camtrail_api::{CameraSettings, LiveMode};
+use camtrail_api::{CameraSettings, LiveMode, PeopleConfig};
 use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
@@ -22,7 +22,7 @@ use super::{
     arrival::{self, ArrivalMode},
     bucket,
     load::Loaded,
-    shape::{Camera, Ftp, FtpAccount, Retention},
+    shape::{Camera, Config, Ftp, FtpAccount, Retention},
     watch,
 };
 
@@ -57,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
     pub(crate) live: LiveMode,
+    pub(crate) people: PeopleConfig,
 }
 
 /// Where events are listed.
@@ -157,6 +158,22 @@ impl Checker<'_> {
                 text => Some(self.bytes("retention.max_bytes", text)?),
             },
             every: self.duration("retention.every", &retention.every)?,
+        })
+    }
+
+    fn people(&self, config: &Config) -> Result<PeopleConfig, ConfigError> {
+        let people = PeopleConfig {
+            share_days: config.shares.days,
+            share_max_days: config.shares.max_days,
+            audit_days: config.audit.days,
+        };
+        people.check().map(|()| people).map_err(|(key, expected)| {
+            let found = match key {
+                "shares.days" => config.shares.days,
+                "shares.max_days" => config.shares.max_days,
+                _ => config.audit.days,
+            };
+            self.wrong(key, &found.to_string(), expected)
         })
     }
 
@@ -339,6 +356,7 @@ impl Settings {
             http_listen: check.address("http.listen", &config.http.listen)?,
             public_url: check.public_url(&config.http.public_url)?,
             base_path: check.base_path(&config.http.base_path)?,
+            people: check.people(config)?,
             live: match config.http.live.as_str() {
                 "stream" => LiveMode::Stream,
                 "poll" => LiveMode::Poll,
@@ -445,6 +463,9 @@ mod tests {
                 "ftp.tls_cert: found \"/nope\", expected a PEM file",
             ),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
+            ("[shares]\ndays = 91", "shares.days: found \"91\", expected at least 1, and no more"),
+            ("[shares]\nmax_days = 9999", "shares.max_days: found \"9999\", expected 0 (no shares) to"),
+            ("[audit]\ndays = 0", "audit.days: found \"0\", expected 1 to"),
             ("[http]\nlive = \"often\"", "http.live"),
             ("[[watch]]\npath = \"\"", "watch[0].path: found \"\", expected the whole path of a folder"),
             (

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use camtrail_api::PeopleConfig;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     pub(crate) retention: Retention,
     pub(crate) http: Http,
+    pub(crate) shares: Shares,
+    pub(crate) audit: Audit,
 }
 
 impl Default for Config {
@@ -44,6 +47,8 @@ impl Default for Config {
             spool: Spool::default(),
             retention: Retention::default(),
             http: Http::default(),
+            shares: Shares::default(),
+            audit: Audit::default(),
         }
     }
 }
@@ -296,5 +301,36 @@ impl Default for Http {
             base_path: String::new(),
             live: "stream".to_owned(),
         }
+    }
+}
+
+/// Public links to one event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Shares {
+    /// How long one lasts unless its maker says otherwise.
+    pub(crate) days: u32,
+    /// How long one may last; 0: nobody can make any.
+    pub(crate) max_days: u32,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        let people = PeopleConfig::default();
+        Self { days: people.share_days, max_days: people.share_max_days }
+    }
+}
+
+/// Who did what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// How long that is kept.
+    pub(crate) days: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { days: PeopleConfig::default().audit_days }
     }
 }

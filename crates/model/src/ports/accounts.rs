@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::{ports::CatalogError, time::Millis};
+use crate::{ports::CatalogError, sight::Sight, time::Millis};
 
 /// What a person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Sees everything, changes nothing but their own review state.
+    /// Sees everything, or the cameras that they are limited to; changes nothing but their own review state.
     Viewer,
     /// Everything.
     Admin,
@@ -39,6 +39,21 @@ pub struct User {
     pub role: Role,
     /// A disabled user has no sessions and gets none.
     pub disabled: bool,
+    /// Which cameras they may see.
+    pub sight: Sight,
+}
+
+impl User {
+    /// Whether they can change other people.
+    pub fn is_active_admin(&self) -> bool {
+        self.role == Role::Admin && !self.disabled
+    }
+}
+
+/// Whether nobody but `name` can change people.
+pub fn is_last_admin(users: &[User], name: &str) -> bool {
+    let mut admins = users.iter().filter(|user| user.is_active_admin());
+    admins.next().is_some_and(|user| user.name == name) && admins.next().is_none()
 }
 
 /// An FTP account that was made at the first start or by command (not by configuration).
@@ -64,6 +79,9 @@ pub struct SessionRow {
     /// When it ends by itself.
     pub expires_at: Millis,
 }
+
+/// The shortest password that is taken from a person.
+pub const PASSWORD_MIN_CHARS: usize = 8;
 
 /// The longest name of a user or an FTP account that is made, in bytes.
 pub const ACCOUNT_NAME_MAX_BYTES: usize = 256;

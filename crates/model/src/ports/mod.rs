@@ -2,6 +2,8 @@
 //! fake that tests need, exist. All are object-safe.
 
 mod accounts;
+mod api_tokens;
+mod audit;
 mod catalog;
 mod clock;
 mod expiry;
@@ -10,6 +12,7 @@ mod intake;
 mod ledger;
 mod media_tool;
 mod review_state;
+mod shares;
 mod sign_in_failures;
 mod sink;
 mod store;
@@ -17,8 +20,11 @@ mod taken;
 mod tokens;
 
 pub use accounts::{
-    ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, Role, SessionRow, User, is_account_name,
+    ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, PASSWORD_MIN_CHARS, Role, SessionRow, User,
+    is_account_name, is_last_admin,
 };
+pub use api_tokens::{API_TOKENS_MAX, ApiToken, ApiTokens, Scope, Scopes};
+pub use audit::{AUDIT_TEXT_MAX_CHARS, AuditAction, AuditEntry, AuditLog, AuditPage, AuditPlace};
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
 pub use expiry::{Expiry, Kept};
@@ -27,6 +33,7 @@ pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster, Rendition};
 pub use review_state::{REVIEWS_MAX, ReviewState, Viewed, ViewedPage};
+pub use shares::{Openings, SHARES_MAX, Share, Shares, public_id};
 pub use sign_in_failures::{Failures, SignInFailures};
 pub use sink::{ArrivalError, ArrivalSink};
 pub use store::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Millis,
+    CameraName, Millis, Sight,
     ports::{Accounts, AccountsError, Clock, FtpAccount, Role, SessionRow, SystemClock, User},
 };
 
@@ -35,7 +35,13 @@ where
 }
 
 fn user(name: &str, hash: &str) -> User {
-    User { name: name.to_owned(), password_hash: hash.to_owned(), role: Role::Admin, disabled: false }
+    User {
+        name: name.to_owned(),
+        password_hash: hash.to_owned(),
+        role: Role::Admin,
+        disabled: false,
+        sight: Sight::All,
+    }
 }
 
 /// Present times: a database may expire what is past.
@@ -56,7 +62,13 @@ fn joined<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, AccountsEr
 async fn users_are_kept(accounts: Arc<impl Accounts>) -> Check {
     assert_eq!(accounts.users().await?, []);
     assert_eq!(accounts.user("anna").await?, None);
-    let (b, a) = (user("b", "h"), User { role: Role::Viewer, ..user("Änne #1/%", "$argon2id$v=19$…") });
+    let cameras = ["gate", "Gare é, 1"].map(CameraName::from_folder);
+    let limited = User {
+        role: Role::Viewer,
+        sight: Sight::Only(cameras.into()),
+        ..user("Änne #1/%", "$argon2id$v=19$…")
+    };
+    let (b, a) = (user("b", "h"), limited);
     for user in [&b, &a, &b] {
         accounts.put_user(user).await?;
     }
@@ -65,7 +77,12 @@ async fn users_are_kept(accounts: Arc<impl Accounts>) -> Check {
     assert_eq!(accounts.users().await?, [b.clone(), a.clone()], "by name");
     let changed = User { role: Role::Viewer, disabled: true, ..b };
     accounts.put_user(&changed).await?;
-    assert_eq!(accounts.users().await?, [changed, a]);
+    assert_eq!(accounts.users().await?, [changed.clone(), a.clone()]);
+    for sight in [Sight::Only([].into()), Sight::All] {
+        let a = User { sight, ..a.clone() };
+        accounts.put_user(&a).await?;
+        assert_eq!(accounts.users().await?, [changed.clone(), a]);
+    }
     Ok(())
 }
 

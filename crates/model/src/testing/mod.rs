@@ -1,6 +1,7 @@
 //! Fakes and contract suites. A suite runs on every implementation of its port, fakes included.
 
 mod accounts_contract;
+mod audit_contract;
 mod busy_contract;
 mod catalog_contract;
 mod counts_contract;
@@ -11,10 +12,12 @@ mod incidents_contract;
 mod plain_media;
 mod review_contract;
 mod samples;
+mod secrets_contract;
 pub mod store_contract;
 mod tokens_contract;
 
 pub use accounts_contract::accounts_contract;
+pub use audit_contract::audit_contract;
 pub use busy_contract::{Busy, busy_contract};
 pub use catalog_contract::catalog_contract;
 pub use dice::Dice;
@@ -24,4 +27,5 @@ pub use incidents_contract::incidents_contract;
 pub use plain_media::PlainMedia;
 pub use review_contract::review_contract;
 pub use samples::record;
+pub use secrets_contract::{api_tokens_contract, shares_contract};
 pub use tokens_contract::tokens_contract;
