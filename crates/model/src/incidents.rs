@@ -207,6 +207,8 @@ mod tests {
             width: None,
             height: None,
             video_codec: None,
+            frame_rate_milli: None,
+            key_frames: None,
         };
         CatalogRecord::new(key, 1, metadata)
     }
