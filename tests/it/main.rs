@@ -24,6 +24,7 @@ mod invoke;
 mod kill;
 mod listing;
 mod live;
+mod metrics;
 mod names;
 mod no_ffmpeg;
 mod outage;

@@ -30,6 +30,13 @@ const SPOOL_BYTES: u64 = 100_000;
 
 struct Fixed;
 
+#[async_trait::async_trait]
+impl MetricsSource for Fixed {
+    async fn text(&self) -> String {
+        "figures\n".to_owned()
+    }
+}
+
 impl StatusSource for Fixed {
     fn status(&self) -> Status {
         Status {
@@ -111,6 +118,7 @@ impl Bench {
             key: SigningKey::new(vec![1; 32]),
             web: Arc::new(Fixed),
             status: Arc::new(Fixed),
+            metrics: Some(Arc::new(Fixed)),
             webhook: None,
             config: ApiConfig::default(),
             stop: stopped,

@@ -40,6 +40,7 @@ use crate::{
     config::{ArrivalMode, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
+    measured::{self, Measured},
     people::People,
 };
 
@@ -315,6 +316,7 @@ impl Rooms {
         &self,
         settings: &Settings,
         status: Arc<BoxStatus>,
+        measured: Arc<Measured>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
         let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
@@ -335,6 +337,7 @@ impl Rooms {
             key: SigningKey::new(secret),
             web: Arc::new(Embedded),
             status,
+            metrics: Some(measured),
             webhook: settings.arrival_token.clone().map(|token| Webhook {
                 function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
                 token,
@@ -343,6 +346,7 @@ impl Rooms {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
                 live: settings.live,
+                metrics: settings.metrics,
             },
             stop,
         }))
@@ -406,6 +410,8 @@ impl App {
         doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
         let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
         if let Some(http) = http {
+            let handle = measured::begin()?;
+            tasks.spawn(measured::tidy(handle.clone(), stopped.clone()));
             let status = Arc::new(BoxStatus {
                 watches,
                 spool: rooms.spool.clone(),
@@ -419,6 +425,14 @@ impl App {
                 rooms: rooms.clone(),
                 settings: settings.clone(),
                 status,
+                measured: Arc::new(Measured::new(
+                    handle,
+                    rooms.spool.clone(),
+                    shipper.status(),
+                    rooms.catalogs.events.clone(),
+                    (!settings.catalog.is_shared()).then(|| rooms.catalogs.local.clone()),
+                    settings.clone(),
+                )),
                 given: given.admin_password.clone(),
                 stop: stopped.clone(),
             };

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod live;
 pub mod media;
 pub mod metadata;
+pub mod metrics;
 pub mod names;
 pub mod object_key;
 pub mod page;

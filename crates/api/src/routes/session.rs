@@ -9,7 +9,10 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use camtrail_auth::Token;
-use camtrail_model::ports::{Role, SessionRow, User};
+use camtrail_model::{
+    metrics::SIGN_INS,
+    ports::{Role, SessionRow, User},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -93,11 +96,15 @@ pub(crate) async fn sign_in(
     let (parts, now) = (&api.parts, api.parts.clock.now());
     let key = failures_key(&api, peer.ip(), &username);
     // Counted as wrong until it proves right: passwords tried at the same time must not all be the first.
-    parts.sign_ins.attempt(&key, now).await.map_err(|wait| Problem::too_many("wrong sign-ins", wait))?;
+    parts.sign_ins.attempt(&key, now).await.map_err(|wait| {
+        count("throttled");
+        Problem::too_many("wrong sign-ins", wait)
+    })?;
     let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     if !parts.passwords.verify(password.as_bytes(), hash).await {
         tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
+        count("wrong");
         return Err(wrong());
     }
     parts.sign_ins.succeeded(&key).await;
@@ -117,7 +124,12 @@ pub(crate) async fn sign_in(
         return Err(wrong());
     }
     tracing::info!(%peer, username, "signed in");
+    count("ok");
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(SIGN_INS, "outcome" => outcome).increment(1);
 }
 
 /// What wrong sign-ins are counted by: the user and where they came from. Of fixed length, and telling nothing of a

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use camtrail_api::{CameraSettings, LiveMode};
+use camtrail_api::{CameraSettings, LiveMode, MetricsAccess};
 use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
@@ -57,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     pub(crate) base_path: String,
     pub(crate) live: LiveMode,
+    pub(crate) metrics: MetricsAccess,
 }
 
 /// Where events are listed.
@@ -339,6 +340,12 @@ impl Settings {
             http_listen: check.address("http.listen", &config.http.listen)?,
             public_url: check.public_url(&config.http.public_url)?,
             base_path: check.base_path(&config.http.base_path)?,
+            metrics: match config.http.metrics.as_str() {
+                "local" => MetricsAccess::Local,
+                "open" => MetricsAccess::Open,
+                "off" => MetricsAccess::Off,
+                other => return Err(check.wrong("http.metrics", other, "\"local\", \"open\" or \"off\"")),
+            },
             live: match config.http.live.as_str() {
                 "stream" => LiveMode::Stream,
                 "poll" => LiveMode::Poll,
@@ -446,6 +453,7 @@ mod tests {
             ),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
             ("[http]\nlive = \"often\"", "http.live"),
+            ("[http]\nmetrics = \"yes\"", "http.metrics"),
             ("[[watch]]\npath = \"\"", "watch[0].path: found \"\", expected the whole path of a folder"),
             (
                 "[[watch]]\npath = \"/etc/passwd\"",
