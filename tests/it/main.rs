@@ -11,6 +11,7 @@ mod bucket;
 mod content;
 mod copies;
 mod cut;
+mod doctor;
 mod dynamodb;
 mod faults;
 mod fsync_order;

@@ -91,6 +91,16 @@ impl DataDir {
     fn reserve(&self) -> Reserve {
         Reserve::new(self.0.join("reserve"))
     }
+    /// Where a running program listens; `None`: none runs here.
+    pub(crate) fn running(&self) -> Option<serde_json::Value> {
+        let lock = File::open(self.run().join("lock")).ok()?;
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {
+                serde_json::from_slice(&fs::read(self.addresses()).ok()?).ok()
+            }
+            _ => None,
+        }
+    }
     fn addresses(&self) -> PathBuf {
         self.run().join("addresses.json")
     }
