@@ -28,8 +28,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::security::Credentials;
 pub use routes::arrivals::Webhook;
 pub use state::{
-    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, PeopleConfig,
-    SpoolStatus, Status, StatusSource, WatchedFolder,
+    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, MetricsAccess,
+    MetricsSource, PeopleConfig, SpoolStatus, Status, StatusSource, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -91,6 +91,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::shared::media))
         .routes(routes!(routes::system::healthz))
         .routes(routes!(routes::system::readyz))
+        .routes(routes!(routes::metrics::metrics))
 }
 
 /// Uploads and notifications are larger than people's calls, and no browser's: they stand outside the bounds of the

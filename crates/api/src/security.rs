@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
 };
+use camtrail_model::metrics::HTTP;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
@@ -144,11 +145,30 @@ async fn secure_headers(State(policy): State<HeaderValue>, request: Request, nex
 /// One line a request, at debug. The path only: queries hold signatures. And not a share's, which is its secret.
 async fn trace(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), without_secret(request.uri().path()));
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let started = std::time::Instant::now();
     let response = next.run(request).await;
-    let (status, took_ms) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    let took_ms = took.as_millis() as u64;
+    measure(&method, route.as_ref(), status, took);
     tracing::debug!(%method, path, status, took_ms, "answered");
     response
+}
+
+/// By route, not by path: of those there are as many as callers like.
+fn measure(method: &Method, route: Option<&MatchedPath>, status: u16, took: Duration) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    };
+    let route = route.map_or_else(|| "other".to_owned(), |route| route.as_str().to_owned());
+    let status = status.to_string();
+    metrics::histogram!(HTTP, "method" => method, "route" => route, "status" => status).record(took);
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct ApiConfig {
     pub public_url: Option<String>,
     /// How live updates are given.
     pub live: LiveMode,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsAccess,
     /// What people may hand on, and what is remembered of them.
     pub people: PeopleConfig,
 }
@@ -75,6 +77,19 @@ impl PeopleConfig {
         }
         Ok(())
     }
+}
+
+/// Who may read `/metrics`, which names cameras.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Whoever is signed in; and programs of this machine, as long as no `public_url` is configured: with one, a proxy
+    /// of this machine may be the way in from everywhere.
+    #[default]
+    Local,
+    /// Everybody who reaches the port.
+    Open,
+    /// Nobody.
+    Off,
 }
 
 /// How `/live` answers.
@@ -196,6 +211,13 @@ pub trait StatusSource: Send + Sync {
     fn status(&self) -> Status;
 }
 
+/// Where the figures of `/metrics` come from.
+#[async_trait::async_trait]
+pub trait MetricsSource: Send + Sync {
+    /// All figures, in Prometheus' text format.
+    async fn text(&self) -> String;
+}
+
 /// The API's parts. Clones share them.
 #[derive(Clone)]
 pub struct Api {
@@ -267,6 +289,8 @@ pub struct ApiParts {
     pub web: Arc<dyn WebFiles>,
     /// How the box is doing.
     pub status: Arc<dyn StatusSource>,
+    /// What is measured; `None`: it is told elsewhere.
+    pub metrics: Option<Arc<dyn MetricsSource>>,
     /// Takes notifications of the store; `None`: nobody may send any.
     pub webhook: Option<Webhook>,
     /// What is configured.

@@ -4,13 +4,17 @@
 //! (throttling, conflicts of transactions, time-outs, a server's own errors); then `Unavailable`. The SDK's own
 //! retries are off, so that times add up in one place. Refuses to hide anything else.
 
-use std::{error::Error as StdError, future::Future, time::Duration};
+use std::{
+    error::Error as StdError,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use aws_sdk_dynamodb::{
     error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
 };
-use camtrail_model::ports::CatalogError;
+use camtrail_model::{metrics::CATALOG, ports::CatalogError};
 
 /// How often a call is made before it counts as failed.
 const TRIES_MAX: u32 = 9;
@@ -114,6 +118,17 @@ where
 
 /// The same with another judge.
 pub(crate) async fn retrying_by<T, E, F, Fut>(call: F, judge: impl Fn(&E) -> Failure) -> Result<T, Failure>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    let started = Instant::now();
+    let outcome = retrying_untimed(call, judge).await;
+    metrics::histogram!(CATALOG, "operation" => "call").record(started.elapsed());
+    outcome
+}
+
+async fn retrying_untimed<T, E, F, Fut>(call: F, judge: impl Fn(&E) -> Failure) -> Result<T, Failure>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, E>>,

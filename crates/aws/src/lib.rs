@@ -17,6 +17,7 @@ mod days;
 mod db;
 mod decisions;
 mod events;
+mod examine;
 mod pages;
 mod place;
 mod range;
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 pub use crate::{
     accounts::DynamoAccounts,
     config::{AccessKey, DynamoConfig, TABLE_PREFIX_EXPECTED, TIMELINE_SHARDS_MAX, is_table_prefix},
+    examine::{TableLook, TableState},
 };
 use crate::{cameras::Known, days::Days, db::Db, tables::Tables};
 

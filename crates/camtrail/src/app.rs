@@ -40,6 +40,7 @@ use crate::{
     config::{ArrivalMode, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
+    measured::{self, Measured},
     people::People,
 };
 
@@ -89,6 +90,16 @@ impl DataDir {
     }
     fn reserve(&self) -> Reserve {
         Reserve::new(self.0.join("reserve"))
+    }
+    /// Where a running program listens; `None`: none runs here.
+    pub(crate) fn running(&self) -> Option<serde_json::Value> {
+        let lock = File::open(self.run().join("lock")).ok()?;
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {
+                serde_json::from_slice(&fs::read(self.addresses()).ok()?).ok()
+            }
+            _ => None,
+        }
     }
     fn addresses(&self) -> PathBuf {
         self.run().join("addresses.json")
@@ -315,6 +326,7 @@ impl Rooms {
         &self,
         settings: &Settings,
         status: Arc<BoxStatus>,
+        measured: Arc<Measured>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
         let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
@@ -338,6 +350,7 @@ impl Rooms {
             key: SigningKey::new(secret),
             web: Arc::new(Embedded),
             status,
+            metrics: Some(measured),
             webhook: settings.arrival_token.clone().map(|token| Webhook {
                 function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
                 token,
@@ -347,6 +360,7 @@ impl Rooms {
                 public_url: settings.public_url.clone(),
                 live: settings.live,
                 people: settings.people,
+                metrics: settings.metrics,
             },
             stop,
         }))
@@ -410,6 +424,8 @@ impl App {
         doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
         let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
         if let Some(http) = http {
+            let handle = measured::begin()?;
+            tasks.spawn(measured::tidy(handle.clone(), stopped.clone()));
             let status = Arc::new(BoxStatus {
                 watches,
                 spool: rooms.spool.clone(),
@@ -423,6 +439,14 @@ impl App {
                 rooms: rooms.clone(),
                 settings: settings.clone(),
                 status,
+                measured: Arc::new(Measured::new(
+                    handle,
+                    rooms.spool.clone(),
+                    shipper.status(),
+                    rooms.catalogs.events.clone(),
+                    (!settings.catalog.is_shared()).then(|| rooms.catalogs.local.clone()),
+                    settings.clone(),
+                )),
                 given: given.admin_password.clone(),
                 stop: stopped.clone(),
             };

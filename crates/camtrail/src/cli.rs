@@ -84,6 +84,19 @@ pub(crate) struct RebuildArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// What the doctor looks at.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// This machine runs `camtrail gateway`: its key to the bucket needs to put, and nothing else.
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// One JSON document instead of lines for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
 /// A command line that clap takes and that makes no sense. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -116,6 +129,11 @@ pub(crate) enum Command {
     /// Cameras' FTP accounts and upload tokens.
     #[command(subcommand)]
     Camera(CameraCommand),
+    /// Look at everything that Camtrail needs, and say what to do about what is wrong. Exit code 1 if anything is.
+    ///
+    /// Configuration, data dir, ports, clock and zone, ffmpeg, bucket (reachable, not public, rights, lifecycle), tables,
+    /// accounts. Works beside a running Camtrail and before a first start.
+    Doctor(DoctorArgs),
     /// Print what retention would remove now. `serve` removes it by itself.
     Retention(ConfigArgs),
     /// Print the OpenAPI document of the REST API.

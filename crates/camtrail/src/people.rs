@@ -22,6 +22,7 @@ use crate::{
     config::Settings,
     connections::serve,
     first_start,
+    measured::Measured,
 };
 
 /// How long the start waits for tables.
@@ -35,6 +36,7 @@ pub(crate) struct People {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) status: Arc<BoxStatus>,
+    pub(crate) measured: Arc<Measured>,
     /// The first user's password, where one was given.
     pub(crate) given: Option<String>,
     pub(crate) stop: watch::Receiver<bool>,
@@ -80,7 +82,10 @@ impl People {
     async fn open(&self) -> anyhow::Result<(Router, Option<String>)> {
         let (accounts, passwords) = (&*self.rooms.catalogs.accounts, &self.rooms.passwords);
         let shown = first_start::admin(self.given.as_deref(), accounts, passwords).await?;
-        let api = self.rooms.api(&self.settings, self.status.clone(), self.stop.clone()).await?;
+        let api = self
+            .rooms
+            .api(&self.settings, self.status.clone(), self.measured.clone(), self.stop.clone())
+            .await?;
         Ok((camtrail_api::router(api), shown))
     }
 

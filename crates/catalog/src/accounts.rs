@@ -40,6 +40,19 @@ fn put_user(db: &Connection, user: &User) -> rusqlite::Result<()> {
     Ok(())
 }
 
+impl SqliteCatalog {
+    /// How many sessions are good at `now`.
+    pub async fn open_sessions(&self, now: Millis) -> Result<u64, AccountsError> {
+        self.db
+            .read(move |db| {
+                db.query_row("SELECT count(*) FROM sessions WHERE expires_at > ?1", [now.0], |row| row.get(0))
+                    .map(i64::unsigned_abs)
+                    .map_err(from_sqlite)
+            })
+            .await
+    }
+}
+
 #[async_trait]
 impl Accounts for SqliteCatalog {
     async fn user(&self, name: &str) -> Result<Option<User>, AccountsError> {

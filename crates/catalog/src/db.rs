@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use camtrail_model::ports::CatalogError;
+use camtrail_model::{metrics::CATALOG, ports::CatalogError};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -99,6 +99,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
+        let started = Instant::now();
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let outcome = in_savepoint(connection, work);
@@ -118,7 +119,11 @@ impl Database {
             }
             Err(mpsc::TrySendError::Disconnected(_)) => return Err(gone()),
         }
-        told.await.map_err(|_| CatalogError::Unavailable("the catalog could not begin a write".to_owned()))?
+        let outcome = told
+            .await
+            .map_err(|_| CatalogError::Unavailable("the catalog could not begin a write".to_owned()))?;
+        metrics::histogram!(CATALOG, "operation" => "write").record(started.elapsed());
+        outcome
     }
 
     /// Runs `work` on a reader; it sees one state of the database.
@@ -126,6 +131,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
+        let started = Instant::now();
         let _permit = self.reading.acquire().await.map_err(unavailable)?;
         let free = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match free {
@@ -139,6 +145,7 @@ impl Database {
         .await
         .map_err(unavailable)?;
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        metrics::histogram!(CATALOG, "operation" => "read").record(started.elapsed());
         outcome
     }
 }

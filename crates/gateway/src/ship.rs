@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use camtrail_model::{
     CameraZones, CaptureKind, CaptureTime, Completeness, DerivedFiles, DerivedKey, Digest, EventState,
-    FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded, names,
+    FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded,
+    metrics::VISIBLE,
+    names,
     ports::{
         ArrivalError, ArrivalSink, CameraNote, Catalog, CatalogError, Clock, Ledger, MediaError, MediaTool,
         ObjectStore, Shipment, StoreError, TestUpload,
@@ -220,6 +222,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
     let parcel = Parcel { entry, wanted, file: &object.source.path, metadata: &metadata };
     let placed = place::put(parts, &parcel).await?;
     parts.sink.object_changed(&placed.key).await?;
+    tell_visible(parts, entry, kind, object.remuxed);
     for cut in &placed.superseded {
         remove_superseded(parts, cut, &Successor { key: &placed.key, entry }).await?;
     }
@@ -241,6 +244,14 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         wants_playable,
         original,
     })))
+}
+
+/// It is listed from now on: how long that took since it was durable.
+fn tell_visible(parts: &Parts, entry: &SpoolEntry, kind: CaptureKind, remuxed: bool) {
+    let took_ms = parts.clock.now().0.saturating_sub(entry.received_at.0).max(0);
+    let remuxed = if remuxed { "true" } else { "false" };
+    metrics::histogram!(VISIBLE, "kind" => kind.as_str(), "remuxed" => remuxed)
+        .record(Duration::from_millis(took_ms.unsigned_abs()));
 }
 
 /// Never fails: what can't be looked into is unknown, and kept all the same (NEVER-6).

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use camtrail_model::MediaManifest;
+use camtrail_model::{
+    MediaManifest,
+    metrics::{MEDIA_WAITING, SHIP, SHIP_FAILURES},
+};
 use camtrail_spool::{EntryId, SpoolEntry};
 use tokio::{
     sync::{Semaphore, watch},
@@ -144,8 +147,12 @@ impl Shipper {
             let held = parts.spool.is_held(&entry.id);
             // Its header may have changed since it was queued; or it has gone.
             let Some(current) = parts.spool.entry(&entry.id) else { return (entry, Ok(Done::Shipped)) };
+            let started = Instant::now();
             let stored = match isolated(&parts, &current, held).await {
-                Ok(Shipped::Event(stored)) => stored,
+                Ok(Shipped::Event(stored)) => {
+                    metrics::histogram!(SHIP, "kind" => stored.key.kind().as_str()).record(started.elapsed());
+                    stored
+                }
                 Ok(Shipped::Noted) => {
                     let forgotten = forget(&parts, &view, &current).await;
                     return (entry, forgotten.map(|()| Done::Shipped));
@@ -190,6 +197,7 @@ impl Shipper {
                 status.last_error = None;
             }
             Err(error) => {
+                metrics::counter!(SHIP_FAILURES).increment(1);
                 let (upload, camera) = (entry.original_name(), entry.start.camera.clone());
                 let (failures, wait) = queue.failed(entry, error.trouble(), Instant::now());
                 tracing::warn!(
@@ -282,11 +290,15 @@ impl Finishing {
     }
 
     fn is_at(&self, id: &EntryId, stage: Stage) {
-        self.stages().insert(id.clone(), stage);
+        let mut stages = self.stages();
+        stages.insert(id.clone(), stage);
+        metrics::gauge!(MEDIA_WAITING).set(stages.len() as f64);
     }
 
     fn end(&self, id: &EntryId) {
-        self.stages().remove(id);
+        let mut stages = self.stages();
+        stages.remove(id);
+        metrics::gauge!(MEDIA_WAITING).set(stages.len() as f64);
     }
 
     fn has(&self, id: &EntryId) -> bool {

@@ -15,7 +15,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::Response,
 };
-use camtrail_api::{Api, ApiConfig, ApiParts, LiveMode, Status, StatusSource};
+use camtrail_api::{Api, ApiConfig, ApiParts, LiveMode, MetricsAccess, Status, StatusSource};
 use camtrail_arrival::ByNotification;
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_aws::{DynamoAccounts, DynamoCatalog};
@@ -59,12 +59,15 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         key: SigningKey::new(secret),
         web: Arc::new(Embedded),
         status: Arc::new(Elsewhere { _never: never }),
+        // CloudWatch has the functions' own.
+        metrics: None,
         webhook: None,
         config: ApiConfig {
             base_path: String::new(),
             public_url: settings.public_url.clone(),
             live: LiveMode::Poll,
             people: settings.people,
+            metrics: MetricsAccess::Off,
         },
         stop,
     });

@@ -17,7 +17,7 @@ use crate::{
     ffprobe::{self, Streams},
     input::{Input, blocking, unreadable},
     poster,
-    process::{Deadline, Runner},
+    process::{Deadline, Job, Runner},
     remux::Remux,
     small::Small,
     structure,
@@ -58,6 +58,19 @@ impl Ffmpeg {
         let programs = self.programs.as_ref().ok()?;
         let slot = self.runner.encode_slot().await.ok()?;
         Some(self.chosen(programs, &slot).await.name())
+    }
+
+    /// What it says of itself, such as `ffmpeg version 5.1.6-0+deb12u1`; `None` where it doesn't run.
+    pub async fn version(&self) -> Option<String> {
+        const MAX_ANSWER_BYTES: usize = 64 * 1024;
+        let programs = self.programs.as_ref().ok()?;
+        let slot = self.runner.slot().await.ok()?;
+        let job = Job::new(&programs.ffmpeg, vec!["-version".into()], MAX_ANSWER_BYTES);
+        let finished = self.runner.run(&slot, job, Deadline::after(self.config.probe_limit())).await.ok()?;
+        finished.check().ok()?;
+        let said = String::from_utf8_lossy(&finished.stdout).into_owned();
+        let first = said.lines().next()?;
+        Some(first.split(" Copyright").next().unwrap_or(first).to_owned())
     }
 
     async fn chosen(&self, programs: &Programs, slot: &OwnedSemaphorePermit) -> &Encoder {

@@ -14,6 +14,7 @@ pub mod incidents;
 pub mod live;
 pub mod media;
 pub mod metadata;
+pub mod metrics;
 pub mod names;
 pub mod object_key;
 pub mod page;

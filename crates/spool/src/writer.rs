@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use camtrail_model::{Digest, Millis};
+use camtrail_model::{
+    Digest, Millis,
+    metrics::{UPLOAD_BYTES, UPLOADS, UPLOADS_FAILED},
+};
 use sha2::Digest as _;
 
 use crate::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd, UploadStart, remove_if_there};
@@ -96,6 +99,11 @@ impl SpoolWriter {
 
     /// Takes the next bytes. [`SpoolError::Full`] and [`SpoolError::DiskFull`] end the upload.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let taken = self.take(bytes).await;
+        taken.inspect_err(count_failure)
+    }
+
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
         self.spool.reserve(bytes.len() as u64)?;
         self.reserved += bytes.len() as u64;
         self.buffer.extend_from_slice(bytes);
@@ -137,7 +145,7 @@ impl SpoolWriter {
         let (spool, id, start, reserved) =
             (self.spool.clone(), self.id.clone(), self.start.clone(), self.reserved);
         self.finished = true;
-        blocking(move || {
+        let committed = blocking(move || {
             let make_durable = || {
                 disk.write(&buffer)?;
                 disk.file.sync_all()?;
@@ -165,12 +173,28 @@ impl SpoolWriter {
                 }
             }
         })
-        .await?
+        .await
+        .and_then(|outcome| outcome);
+        committed.inspect(count).inspect_err(count_failure)
     }
 
     fn take_disk(&mut self) -> Result<Disk, SpoolError> {
         self.disk.take().ok_or_else(|| io::Error::other("a write failed before").into())
     }
+}
+
+fn count(entry: &SpoolEntry) {
+    metrics::counter!(UPLOADS).increment(1);
+    metrics::counter!(UPLOAD_BYTES).increment(entry.size);
+}
+
+fn count_failure(error: &SpoolError) {
+    let reason = match error {
+        SpoolError::Full { .. } => "full",
+        SpoolError::DiskFull => "disk_full",
+        SpoolError::Io(_) => "disk",
+    };
+    metrics::counter!(UPLOADS_FAILED, "reason" => reason).increment(1);
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SpoolError> {

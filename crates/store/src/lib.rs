@@ -9,6 +9,6 @@ mod s3;
 
 pub use local::LocalStore;
 pub use s3::{
-    Downloaded, S3Config, S3SetupError, S3Store, SourceBucket, SourceConfig, SourceError, SourceLook,
-    SourceObject, SourcePage,
+    Allowed, BucketLook, Downloaded, LifecycleRule, S3Config, S3SetupError, S3Store, SourceBucket,
+    SourceConfig, SourceError, SourceLook, SourceObject, SourcePage,
 };

@@ -6,6 +6,7 @@
 
 mod body;
 mod credentials;
+mod examine;
 mod links;
 mod pace;
 mod problem;
@@ -36,6 +37,7 @@ use object_store::{
     path::Path as Key,
 };
 
+pub use self::examine::{Allowed, BucketLook, LifecycleRule};
 pub use self::source::{
     Downloaded, SourceBucket, SourceConfig, SourceError, SourceLook, SourceObject, SourcePage,
 };

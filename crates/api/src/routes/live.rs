@@ -14,7 +14,7 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject};
+use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject, metrics::LIVE_STREAMS};
 use futures::{Stream, stream};
 use serde::Serialize;
 use serde_json::json;
@@ -62,6 +62,23 @@ struct Live {
     look_at: Instant,
     stop: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+/// One open stream, as long as it lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!(LIVE_STREAMS).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!(LIVE_STREAMS).decrement(1.0);
+    }
 }
 
 /// Live updates.
@@ -112,6 +129,7 @@ pub(crate) async fn live(
         stop: api.parts.stop.clone(),
         api,
         _permit: permit,
+        _counted: Counted::new(),
     };
     // Proxies that buffer would make it not live.
     let headers = [("x-accel-buffering", "no"), ("cache-control", "no-store")];

@@ -11,6 +11,7 @@ pub(crate) mod incidents;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod media;
+pub(crate) mod metrics;
 pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod shares;

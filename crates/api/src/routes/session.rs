@@ -9,7 +9,10 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use camtrail_auth::{Rule, Token};
-use camtrail_model::ports::{AuditAction, Role, SessionRow, User};
+use camtrail_model::{
+    metrics::SIGN_INS,
+    ports::{AuditAction, Role, SessionRow, User},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -108,7 +111,10 @@ pub(crate) async fn sign_in(
     // Counted as wrong until it proves right: passwords tried at the same time must not all be the first.
     // By the place first: many names tried from one place are one throttle, and leave no trace each.
     let (place_key, sign_ins) = (place_key(&api, from), &parts.sign_ins);
-    let too_many = |wait| Problem::too_many("wrong sign-ins", wait);
+    let too_many = |wait| {
+        count("throttled");
+        Problem::too_many("wrong sign-ins", wait)
+    };
     sign_ins.attempt(Rule::PLACE, &place_key, now).await.map_err(too_many)?;
     if let Err(wait) = sign_ins.attempt(Rule::ACCOUNT, &key, now).await {
         sign_ins.took_back(&place_key).await;
@@ -119,6 +125,7 @@ pub(crate) async fn sign_in(
     if !parts.passwords.verify(password.as_bytes(), hash).await {
         tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
         api.noted_failure(from, &username).await;
+        count("wrong");
         return Err(wrong());
     }
     sign_ins.succeeded(&key).await;
@@ -127,7 +134,12 @@ pub(crate) async fn sign_in(
     let token = begin(&api, &user).await?;
     tracing::info!(%peer, username, "signed in");
     api.noted_of(Some(&user.name), from, AuditAction::SignedIn, &user.name, "").await;
+    count("ok");
     Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!(SIGN_INS, "outcome" => outcome).increment(1);
 }
 
 /// What wrong sign-ins are counted by: the user and where they came from. Of fixed length, and telling nothing of a

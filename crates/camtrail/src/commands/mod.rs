@@ -2,6 +2,7 @@
 
 mod accounts;
 mod demo;
+mod doctor;
 mod import;
 mod invoke;
 mod rebuild;
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Rebuild(args) => rebuild::rebuild(&args).await,
         Command::User(command) => users::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
+        Command::Doctor(args) => doctor::doctor(&args).await,
         Command::Retention(args) => retention::retention(&args).await,
         Command::Openapi => {
             let document =

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use camtrail_api::{CameraSettings, LiveMode, PeopleConfig};
+use camtrail_api::{CameraSettings, LiveMode, MetricsAccess, PeopleConfig};
 use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) base_path: String,
     pub(crate) live: LiveMode,
     pub(crate) people: PeopleConfig,
+    pub(crate) metrics: MetricsAccess,
 }
 
 /// Where events are listed.
@@ -357,6 +358,12 @@ impl Settings {
             public_url: check.public_url(&config.http.public_url)?,
             base_path: check.base_path(&config.http.base_path)?,
             people: check.people(config)?,
+            metrics: match config.http.metrics.as_str() {
+                "local" => MetricsAccess::Local,
+                "open" => MetricsAccess::Open,
+                "off" => MetricsAccess::Off,
+                other => return Err(check.wrong("http.metrics", other, "\"local\", \"open\" or \"off\"")),
+            },
             live: match config.http.live.as_str() {
                 "stream" => LiveMode::Stream,
                 "poll" => LiveMode::Poll,
@@ -467,6 +474,7 @@ mod tests {
             ("[shares]\nmax_days = 9999", "shares.max_days: found \"9999\", expected 0 (no shares) to"),
             ("[audit]\ndays = 0", "audit.days: found \"0\", expected 1 to"),
             ("[http]\nlive = \"often\"", "http.live"),
+            ("[http]\nmetrics = \"yes\"", "http.metrics"),
             ("[[watch]]\npath = \"\"", "watch[0].path: found \"\", expected the whole path of a folder"),
             (
                 "[[watch]]\npath = \"/etc/passwd\"",

@@ -291,6 +291,8 @@ pub(crate) struct Http {
     pub(crate) base_path: String,
     /// `stream`; or `poll`, behind a proxy that holds answers back until they are whole.
     pub(crate) live: String,
+    /// Who may read `/metrics`: `local`, `open` or `off`.
+    pub(crate) metrics: String,
 }
 
 impl Default for Http {
@@ -300,6 +302,7 @@ impl Default for Http {
             public_url: String::new(),
             base_path: String::new(),
             live: "stream".to_owned(),
+            metrics: "local".to_owned(),
         }
     }
 }
