@@ -47,3 +47,10 @@ export function isWorthRetrying(error: unknown): boolean {
 
 export const isStatus = (error: unknown, status: number): boolean =>
   error instanceof ApiError && error.status === status;
+
+/** What went wrong, for the person at the screen. */
+export function explain(error: unknown): string {
+  return error instanceof ApiError
+    ? (error.detail ?? error.title)
+    : 'The server did not answer. What is stored there is not affected.';
+}
