@@ -13,6 +13,7 @@ describe('filters in the URL', () => {
   it('survive the way there and back, with any camera name', () => {
     const filters = {
       cameras: ['Hof #2 + Tür', 'a&b=c', 'x'],
+      group: 'Front & yard',
       kind: 'snap' as const,
       date: '2026-11-01',
     };
@@ -46,5 +47,15 @@ describe('filters in the URL', () => {
     // 03:00 UTC is still the evening before on that camera's wall.
     expect(matches(parseFilters('?date=2026-11-23'), event)).toBe(true);
     expect(matches(parseFilters('?date=2026-11-24'), event)).toBe(false);
+  });
+
+  it('tell a group’s cameras once the groups are known', () => {
+    const event = anEvent('1', 0, { camera_name: 'front door' });
+    const filters = parseFilters('?group=Front');
+    const groups = [{ name: 'Front', contains: ['front'] }];
+    expect(matches(filters, event, groups)).toBe(true);
+    expect(matches(filters, { ...event, camera_name: 'yard' }, groups)).toBe(false);
+    expect(matches(filters, event)).toBe(false);
+    expect(matches(parseFilters('?group=gone'), event, groups)).toBe(false);
   });
 });
