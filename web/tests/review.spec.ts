@@ -69,6 +69,21 @@ async function stepTime(page: Page, key: string): Promise<number> {
   return page.evaluate(() => (window as unknown as { painted: Promise<number> }).painted);
 }
 
+/** Cumulative layout shift since the page was loaded. */
+function layoutShift(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((done) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries())
+            sum += (entry as unknown as { value: number }).value;
+        }).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(sum), 200);
+      }),
+  );
+}
+
 test('fifty events by keys alone: each is seen, none is left', async ({ page }) => {
   test.setTimeout(180_000);
   await uploadStills(EVENTS);
@@ -78,6 +93,9 @@ test('fifty events by keys alone: each is seen, none is left', async ({ page }) 
   await page.reload();
   await expect(unviewedCards(page).first()).toBeVisible();
   await expect(viewedCards(page)).toHaveCount(0);
+
+  await page.waitForTimeout(500);
+  expect(await layoutShift(page), 'nothing moves while the page fills').toBeLessThan(0.01);
 
   // A mark without opening, and back.
   await page.keyboard.press('j');
@@ -192,6 +210,16 @@ test('protect, note and delete, by keys; refusals leave things as they are', asy
   const first = events[0]?.id ?? '';
   await cards(page).first().click();
   await expect(page.getByTestId('still')).toBeVisible();
+
+  await expect(page.getByRole('group', { name: 'Actions' })).toMatchAriaSnapshot(`
+    - group "Actions":
+      - button "Viewed" [pressed]
+      - button "All up to here"
+      - link "Download"
+      - button "Copy link"
+      - button "Protect"
+      - button "Delete"
+  `);
 
   await page.keyboard.press('p');
   await expect(page.getByTestId('protect')).toHaveAttribute('aria-pressed', 'true');

@@ -12,6 +12,8 @@ export interface Question {
   text: string;
   /** What the button says: the deed, not "OK". */
   deed: string;
+  /** Something is lost by it. */
+  destructive: boolean;
   /** Rejects with what went wrong, which is shown beside the question. */
   run: () => Promise<void>;
 }

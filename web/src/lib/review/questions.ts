@@ -9,8 +9,9 @@ export const allUpTo = (event: Event, marks: Marks): Question => ({
   title: 'Mark everything up to here as viewed?',
   text:
     `All events until ${fullTime(event.captured_at)}, of all cameras, also those that filters hide. ` +
-    'It is for you alone, and can’t be undone at once.',
+    'It is for you alone, and can’t be undone in one step.',
   deed: 'Mark as viewed',
+  destructive: false,
   run: async () => void (await marks.markUpTo(event)),
 });
 
@@ -25,6 +26,7 @@ export const deletion = (
     `${cameraName}, ${clockTime(event.captured_at)}: ${event.name}. ` +
     'The file leaves the store, for everybody. This can’t be undone.',
   deed: 'Delete for good',
+  destructive: true,
   run: async () => {
     await decisions.remove(event);
     gone();
