@@ -56,8 +56,11 @@ async function stepTime(page: Page, key: string): Promise<number> {
           const look = () => {
             const poster = document.querySelector<HTMLImageElement>('[data-testid=stage-poster]');
             const there = poster?.complete === true && poster.naturalWidth > 0;
-            if (there && poster.src !== before) done(performance.now() - began);
-            else requestAnimationFrame(look);
+            if (there && poster.src !== before) {
+              // Decoded, and the frame with it is over.
+              const paint = () => requestAnimationFrame(() => done(performance.now() - began));
+              void poster.decode().then(() => requestAnimationFrame(paint));
+            } else requestAnimationFrame(look);
           };
           requestAnimationFrame(look);
         },
