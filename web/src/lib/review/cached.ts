@@ -22,19 +22,6 @@ export function changeCached(client: QueryClient, change: (event: Event) => Even
   );
 }
 
-/** All that is known of one event here; the freshest copy first. */
-export function cachedEvent(client: QueryClient, id: string): Event | undefined {
-  const single = client.getQueryData<Event>(keys.event(id));
-  if (single) return single;
-  for (const [, data] of client.getQueriesData<Pages>({ queryKey: keys.timelines })) {
-    for (const page of data?.pages ?? []) {
-      const event = page.items.find((item) => item.id === id);
-      if (event) return event;
-    }
-  }
-  return undefined;
-}
-
 export function removeCached(client: QueryClient, id: string): void {
   client.setQueriesData<Pages>({ queryKey: keys.timelines }, (data) =>
     data ? remove(data, id) : data,
