@@ -16,6 +16,8 @@ describe('filters in the URL', () => {
       group: 'Front & yard',
       kind: 'snap' as const,
       date: '2026-11-01',
+      unviewed: true,
+      protected: true,
     };
     expect(parseFilters(filtersToSearch(filters))).toEqual(filters);
   });
@@ -57,5 +59,12 @@ describe('filters in the URL', () => {
     expect(matches(filters, { ...event, camera_name: 'yard' }, groups)).toBe(false);
     expect(matches(filters, event)).toBe(false);
     expect(matches(parseFilters('?group=gone'), event, groups)).toBe(false);
+  });
+
+  it('keep what has just been viewed, and let go of what is no longer protected', () => {
+    const event = anEvent('1', 0, { viewed: true, protected: false });
+    expect(matches(parseFilters('?unviewed=true'), event)).toBe(true);
+    expect(matches(parseFilters('?protected=true'), event)).toBe(false);
+    expect(matches(parseFilters('?protected=true'), { ...event, protected: true })).toBe(true);
   });
 });

@@ -13,9 +13,20 @@ export interface Filters {
   kind: Kind | null;
   /** A capture day in the cameras' own zones, `YYYY-MM-DD`. */
   date: string | null;
+  /** Only what the signed-in person hasn't viewed. */
+  unviewed: boolean;
+  /** Only what is exempt from retention. */
+  protected: boolean;
 }
 
-export const NO_FILTERS: Filters = { cameras: [], group: null, kind: null, date: null };
+export const NO_FILTERS: Filters = {
+  cameras: [],
+  group: null,
+  kind: null,
+  date: null,
+  unviewed: false,
+  protected: false,
+};
 
 /** Reads a query string; what isn't understood is left out rather than sent on to fail. */
 export function parseFilters(search: string): Filters {
@@ -29,6 +40,8 @@ export function parseFilters(search: string): Filters {
     group: group === '' ? null : group,
     kind: kind === 'record' || kind === 'snap' ? kind : null,
     date: date !== null && isCalendarDate(date) ? date : null,
+    unviewed: params.get('unviewed') === 'true',
+    protected: params.get('protected') === 'true',
   };
 }
 
@@ -39,6 +52,8 @@ export function filtersToSearch(filters: Filters): string {
   if (filters.group !== null) params.set('group', filters.group);
   if (filters.kind) params.set('kind', filters.kind);
   if (filters.date) params.set('date', filters.date);
+  if (filters.unviewed) params.set('unviewed', 'true');
+  if (filters.protected) params.set('protected', 'true');
   const query = params.toString();
   return query === '' ? '' : `?${query}`;
 }
@@ -53,14 +68,16 @@ export type Fits = (event: Event) => boolean;
 
 /**
  * `groups` is undefined while they are being fetched: then nothing fits a filter by group, and the
- * list asks the server.
+ * list asks the server. What has been viewed since stays on a list of the unviewed until that is loaded
+ * anew: a card mustn't go from under the hand that opened it.
  */
 export function matches(filters: Filters, event: Event, groups?: Group[]): boolean {
   return (
     (filters.group === null || isIn(groups, filters.group, event.camera_name)) &&
     (filters.cameras.length === 0 || filters.cameras.includes(event.camera_name)) &&
     (filters.kind === null || filters.kind === event.kind) &&
-    (filters.date === null || filters.date === event.capture_date)
+    (filters.date === null || filters.date === event.capture_date) &&
+    (!filters.protected || event.protected)
   );
 }
 

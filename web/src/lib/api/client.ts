@@ -94,6 +94,8 @@ export const api = {
             ...(filters.group !== null && { group: filters.group }),
             ...(filters.kind && { kind: filters.kind }),
             ...(filters.date && { date: filters.date }),
+            ...(filters.unviewed && { unviewed: true }),
+            ...(filters.protected && { protected: true }),
             ...(cursor !== undefined && { cursor }),
             ...(order && { order }),
             ...(fromMs !== undefined && { from: rfc3339(fromMs) }),
