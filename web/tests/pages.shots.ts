@@ -58,7 +58,36 @@ for (const [width, viewport] of Object.entries(VIEWPORTS)) {
         await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
         await shoot('keyboard');
         await page.keyboard.press('Escape');
+        await page.keyboard.press('n');
+        await page.getByTestId('note-field').fill('The fox, again: see the clip before.');
+        await shoot('note');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('Shift+V');
+        await expect(page.getByRole('alertdialog')).toBeVisible();
+        await shoot('all-up-to-here');
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('Escape');
+        await expect(cards(page).first()).toBeVisible();
+        await page.keyboard.press('v');
+        await page.keyboard.press('z');
+        await expect(page.getByTestId('message')).toBeVisible();
+        await shoot('timeline-after');
+        await page.getByTestId('camera-filter').click();
+        await expect(
+          page.getByRole('radio', { name: 'Any' }).or(page.getByRole('checkbox')).first(),
+        ).toBeVisible();
+        await shoot('camera-filter');
+        await page.keyboard.press('Escape');
       }
+
+      await page.goto('./settings');
+      await expect(page.getByRole('heading', { name: 'Groups of cameras' })).toBeVisible();
+      await expect(page.getByTestId('group').or(page.getByTestId('notice')).first()).toBeVisible();
+      await shoot('settings');
+      await page.getByTestId('new-group').click();
+      await page.getByLabel('Name contains').fill('a');
+      await page.keyboard.press('Enter');
+      await shoot('group-editor');
 
       await page.goto('./cameras');
       await expect(

@@ -1,7 +1,22 @@
-/** What pages share, handed down by `App.svelte`. */
+/** What pages share, handed down by `Root.svelte`. */
 import { createContext } from 'svelte';
 import type { Session } from './api/types';
 import type { LiveConnection } from './live.svelte';
+import type { Messages } from './messages.svelte';
+import type { Decisions } from './review/decisions';
+import type { Marks } from './review/marks';
+
+/** A question before something that can't be undone. */
+export interface Question {
+  title: string;
+  text: string;
+  /** What the button says: the deed, not "OK". */
+  deed: string;
+  /** Something is lost by it. */
+  destructive: boolean;
+  /** Rejects with what went wrong, which is shown beside the question. */
+  run: () => Promise<void>;
+}
 
 export interface AppContext {
   live: LiveConnection;
@@ -10,6 +25,10 @@ export interface AppContext {
   showHelp: () => void;
   /** Read out by screen readers, once. */
   announce: (text: string) => void;
+  messages: Messages;
+  marks: Marks;
+  decisions: Decisions;
+  ask: (question: Question) => void;
 }
 
 export const [getApp, setApp] = createContext<AppContext>();

@@ -13,8 +13,11 @@ describe('filters in the URL', () => {
   it('survive the way there and back, with any camera name', () => {
     const filters = {
       cameras: ['Hof #2 + Tür', 'a&b=c', 'x'],
+      group: 'Front & yard',
       kind: 'snap' as const,
       date: '2026-11-01',
+      unviewed: true,
+      protected: true,
     };
     expect(parseFilters(filtersToSearch(filters))).toEqual(filters);
   });
@@ -46,5 +49,22 @@ describe('filters in the URL', () => {
     // 03:00 UTC is still the evening before on that camera's wall.
     expect(matches(parseFilters('?date=2026-11-23'), event)).toBe(true);
     expect(matches(parseFilters('?date=2026-11-24'), event)).toBe(false);
+  });
+
+  it('tell a group’s cameras once the groups are known', () => {
+    const event = anEvent('1', 0, { camera_name: 'front door' });
+    const filters = parseFilters('?group=Front');
+    const groups = [{ name: 'Front', contains: ['front'] }];
+    expect(matches(filters, event, groups)).toBe(true);
+    expect(matches(filters, { ...event, camera_name: 'yard' }, groups)).toBe(false);
+    expect(matches(filters, event)).toBe(false);
+    expect(matches(parseFilters('?group=gone'), event, groups)).toBe(false);
+  });
+
+  it('keep what has just been viewed, and let go of what is no longer protected', () => {
+    const event = anEvent('1', 0, { viewed: true, protected: false });
+    expect(matches(parseFilters('?unviewed=true'), event)).toBe(true);
+    expect(matches(parseFilters('?protected=true'), event)).toBe(false);
+    expect(matches(parseFilters('?protected=true'), { ...event, protected: true })).toBe(true);
   });
 });

@@ -7,6 +7,7 @@ describe('routes', () => {
     expect(parseRoute(base, '', base)).toEqual({ page: 'timeline', filters: NO_FILTERS });
     expect(parseRoute(`${base}index.html`, '', base).page).toBe('timeline');
     expect(parseRoute(`${base}cameras`, '', base).page).toBe('cameras');
+    expect(parseRoute(`${base}settings`, '', base).page).toBe('settings');
     expect(parseRoute(`${base}cameras/`, '', base).page).toBe('cameras');
     expect(parseRoute(`${base}nowhere`, '', base).page).toBe('not-found');
     expect(parseRoute(`${base}event/a/b`, '', base).page).toBe('not-found');

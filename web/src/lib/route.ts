@@ -6,6 +6,7 @@ export type Route =
   /** The filters say what "next" and "previous" step through. */
   | { page: 'event'; id: string; filters: Filters }
   | { page: 'cameras' }
+  | { page: 'settings' }
   | { page: 'not-found' };
 
 /** `base` ends in a slash, as `basePath()` gives it. */
@@ -19,6 +20,7 @@ export function parseRoute(pathname: string, search: string, base: string): Rout
     return { page: 'timeline', filters: parseFilters(search) };
   }
   if (first === 'cameras' && segments.length === 1) return { page: 'cameras' };
+  if (first === 'settings' && segments.length === 1) return { page: 'settings' };
   if (first === 'event' && second !== undefined && segments.length === 2) {
     const id = decoded(second);
     if (id !== null) return { page: 'event', id, filters: parseFilters(search) };
@@ -40,4 +42,5 @@ export const href = {
   event: (id: string, filters?: Filters): string =>
     `./event/${encodeURIComponent(id)}${filters ? filtersToSearch(filters) : ''}`,
   cameras: (): string => './cameras',
+  settings: (): string => './settings',
 };

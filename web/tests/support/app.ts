@@ -56,8 +56,8 @@ export async function checkAccessibility(page: Page): Promise<void> {
 }
 
 export const VIEWPORTS = {
-  phone: { width: 375, height: 812 },
-  desk: { width: 1440, height: 900 },
+  phone: { width: 390, height: 844 },
+  desk: { width: 1280, height: 800 },
 } as const;
 export const THEMES = ['light', 'dark'] as const;
 

@@ -7,7 +7,16 @@ import type { Filters } from '../filters';
 import { apiRoot } from '../base';
 import { toApiError, Unreachable } from './problem';
 import type { paths } from './schema';
-import type { Camera, Event, EventPage, Session, Status } from './types';
+import type {
+  Camera,
+  Event,
+  EventChanges,
+  EventPage,
+  Group,
+  Session,
+  Status,
+  ViewedList,
+} from './types';
 
 const CALL_TIMEOUT_MS = 20_000;
 
@@ -39,6 +48,12 @@ async function unwrap<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promis
   const { data, error, response } = await answered(call, signal);
   if (!response.ok || data === undefined) throw toApiError(response, error);
   return data;
+}
+
+/** For calls whose answer has no body. */
+async function done(call: Promise<Answer<unknown>>): Promise<void> {
+  const { error, response } = await answered(call);
+  if (!response.ok) throw toApiError(response, error);
 }
 
 const abortable = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
@@ -76,8 +91,11 @@ export const api = {
           query: {
             limit,
             ...(filters.cameras.length > 0 && { camera: filters.cameras }),
+            ...(filters.group !== null && { group: filters.group }),
             ...(filters.kind && { kind: filters.kind }),
             ...(filters.date && { date: filters.date }),
+            ...(filters.unviewed && { unviewed: true }),
+            ...(filters.protected && { protected: true }),
             ...(cursor !== undefined && { cursor }),
             ...(order && { order }),
             ...(fromMs !== undefined && { from: rfc3339(fromMs) }),
@@ -95,6 +113,45 @@ export const api = {
       client.GET('/api/v1/events/{id}', { params: { path: { id } }, ...abortable(signal) }),
       signal,
     ),
+
+  change: (id: string, changes: EventChanges): Promise<Event> =>
+    unwrap(client.PATCH('/api/v1/events/{id}', { params: { path: { id } }, body: changes })),
+
+  remove: (id: string): Promise<void> =>
+    done(client.DELETE('/api/v1/events/{id}', { params: { path: { id } } })),
+
+  mark: (id: string, viewed: boolean): Promise<void> =>
+    done(client.PUT('/api/v1/events/{id}/viewed', { params: { path: { id } }, body: { viewed } })),
+
+  markUpTo: (id: string): Promise<void> =>
+    done(client.POST('/api/v1/events/viewed', { body: { up_to: id } })),
+
+  /** A page of marks, and what the server's clock said. */
+  async viewed(query: {
+    sinceMs: number;
+    limit: number;
+    cursor?: string | undefined;
+  }): Promise<ViewedList & { nowMs: number }> {
+    const { sinceMs, limit, cursor } = query;
+    const call = client.GET('/api/v1/viewed', {
+      params: {
+        query: { since: rfc3339(sinceMs), limit, ...(cursor !== undefined && { cursor }) },
+      },
+    });
+    const list = await unwrap(call);
+    const nowMs = Date.parse((await call).response.headers.get('Date') ?? '');
+    return { ...list, nowMs: Number.isNaN(nowMs) ? Date.now() : nowMs };
+  },
+
+  async groups(signal?: AbortSignal): Promise<Group[]> {
+    const list = await unwrap(client.GET('/api/v1/groups', abortable(signal)), signal);
+    return list.items;
+  },
+
+  async putGroups(items: Group[]): Promise<Group[]> {
+    const list = await unwrap(client.PUT('/api/v1/groups', { body: { items } }));
+    return list.items;
+  },
 
   async cameras(signal?: AbortSignal): Promise<Camera[]> {
     const list = await unwrap(client.GET('/api/v1/cameras', abortable(signal)), signal);

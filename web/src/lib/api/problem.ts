@@ -18,6 +18,11 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 
+/** Somebody else was faster: found before anything was sent, told in words of its own. */
+export class Conflict extends Error {
+  override readonly name = 'Conflict';
+}
+
 /** Reads an RFC 9457 problem; a proxy's HTML error page becomes a plain title. */
 export function toApiError(response: Response, body: unknown): ApiError {
   const problem =
@@ -47,3 +52,11 @@ export function isWorthRetrying(error: unknown): boolean {
 
 export const isStatus = (error: unknown, status: number): boolean =>
   error instanceof ApiError && error.status === status;
+
+/** What went wrong, for the person at the screen. */
+export function explain(error: unknown): string {
+  if (error instanceof Conflict) return error.message;
+  return error instanceof ApiError
+    ? (error.detail ?? error.title)
+    : 'The server did not answer. What is stored there is not affected.';
+}

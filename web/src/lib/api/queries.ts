@@ -14,9 +14,14 @@ export const keys = {
   session: ['session'] as const,
   cameras: ['cameras'] as const,
   status: ['status'] as const,
+  groups: ['groups'] as const,
   event: (id: string) => ['event', id] as const,
   neighbours: (id: string, filters: Filters) => ['neighbours', id, filtersKey(filters)] as const,
   timeline: (filters: Filters) => ['timeline', filtersKey(filters)] as const,
+  /** Every one that is kept here, whatever its id or filters. */
+  anyEvent: ['event'] as const,
+  anyNeighbours: ['neighbours'] as const,
+  timelines: ['timeline'] as const,
 };
 
 /** `onSessionEnd` is told once the server answers 401 to a call that was made signed in. */
@@ -63,6 +68,11 @@ export const queries = {
   status: () => ({
     queryKey: keys.status,
     queryFn: ({ signal }: { signal: AbortSignal }) => api.status(signal),
+    staleTime: 60_000,
+  }),
+  groups: () => ({
+    queryKey: keys.groups,
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.groups(signal),
     staleTime: 60_000,
   }),
   event: (id: string) => ({

@@ -7,3 +7,6 @@ export type Camera = components['schemas']['Camera'];
 export type Session = components['schemas']['Session'];
 export type Status = components['schemas']['Status'];
 export type Kind = Event['kind'];
+export type Group = components['schemas']['Group'];
+export type EventChanges = components['schemas']['EventChanges'];
+export type ViewedList = components['schemas']['ViewedList'];

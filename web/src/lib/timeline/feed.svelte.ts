@@ -7,7 +7,8 @@ import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
 import { EVENTS_PAGE, keys } from '../api/queries';
 import type { Event, EventPage } from '../api/types';
-import { filtersKey, matches, type Filters } from '../filters';
+import { filtersKey, type Filters, type Fits } from '../filters';
+import { seen } from '../review/seen';
 import type { LiveMessage } from '../live.svelte';
 import { contains, mergeHead, newIn, remove, upsert, type Pages } from './merge';
 
@@ -15,6 +16,8 @@ const FRESH_MS = 2_500;
 
 export interface FeedHost {
   filters: () => Filters;
+  /** Whether an event belongs on this list. */
+  fits: Fits;
   /** Whether news may be shown at once. */
   atTop: () => boolean;
   /** Told after news has been put into the list. */
@@ -51,12 +54,13 @@ export class Feed {
         void this.sync();
         break;
       case 'new':
-        this.#arrived(message.event);
+        // Nobody can have seen it; the message itself doesn't say.
+        this.#arrived(seen(message.event, message.event.viewed ?? false));
         break;
       case 'changed':
         this.#held = this.#held.map((event) => (event.id === message.id ? message.event : event));
         this.#change((data) =>
-          contains(data, message.id) ? upsert(data, message.event, this.host.filters()) : data,
+          contains(data, message.id) ? upsert(data, message.event, this.host.fits) : data,
         );
         break;
       case 'removed':
@@ -70,9 +74,7 @@ export class Feed {
 
   /** Puts a fresher copy of a loaded event in place of the old one. */
   renew(event: Event): void {
-    this.#change((data) =>
-      contains(data, event.id) ? upsert(data, event, this.host.filters()) : data,
-    );
+    this.#change((data) => (contains(data, event.id) ? upsert(data, event, this.host.fits) : data));
   }
 
   /** Fetches the newest page and brings the list up to it. */
@@ -119,15 +121,14 @@ export class Feed {
   }
 
   #arrived(event: Event): void {
-    const filters = this.host.filters();
-    if (!matches(filters, event)) return;
+    if (!this.host.fits(event)) return;
     const data = this.#data();
     if (data && contains(data, event.id)) {
       this.renew(event); // told twice
       return;
     }
     // Beyond what is loaded: the page that reaches there brings it.
-    if (data && upsert(data, event, filters) === data) return;
+    if (data && upsert(data, event, this.host.fits) === data) return;
     if (data && this.host.atTop()) this.#show(event);
     else this.#held = [event, ...this.#held.filter(({ id }) => id !== event.id)];
   }
@@ -136,7 +137,7 @@ export class Feed {
     const data = this.#data();
     if (!data) return;
     const isNew = !contains(data, event.id);
-    this.#change((pages) => upsert(pages, event, this.host.filters()));
+    this.#change((pages) => upsert(pages, event, this.host.fits));
     if (isNew) {
       this.#markFresh(event.id);
       this.host.onShown(event);
@@ -144,7 +145,7 @@ export class Feed {
   }
 
   #takeHead(head: EventPage, news: Event[]): void {
-    this.#change((data) => mergeHead(data, head, this.host.filters()));
+    this.#change((data) => mergeHead(data, head, this.host.fits));
     for (const event of news) this.#markFresh(event.id);
   }
 

@@ -3,7 +3,8 @@
  * the order in which news and pages come in. Pure; the data is never changed in place.
  */
 import type { Event, EventPage } from '../api/types';
-import { matches, type Filters } from '../filters';
+import type { Fits } from '../filters';
+import { fresher } from '../review/seen';
 
 /** The shape in which the data library keeps an endless list. */
 export interface Pages {
@@ -31,19 +32,20 @@ export function contains(data: Pages, id: string): boolean {
 }
 
 /**
- * Puts a new or changed event in its place. What doesn't match the filters leaves the list; what
+ * Puts a new or changed event in its place. What doesn't fit leaves the list; what
  * lies beyond the last loaded page is left for that page to bring.
  */
-export function upsert(data: Pages, event: Event, filters: Filters): Pages {
-  if (!matches(filters, event)) return remove(data, event.id);
+export function upsert(data: Pages, event: Event, fits: Fits): Pages {
+  if (!fits(event)) return remove(data, event.id);
   const place = locate(data, event.id);
   if (place) {
     const current = data.pages[place.page]?.items[place.item];
     if (current && current.event_ts === event.event_ts) {
       return withPage(data, place.page, (items) =>
-        items.map((item) => (item.id === event.id ? event : item)),
+        items.map((item) => (item.id === event.id ? fresher(item, event) : item)),
       );
     }
+    if (current) event = fresher(current, event);
     data = remove(data, event.id);
   }
   return insert(data, event);
@@ -76,7 +78,7 @@ export function remove(data: Pages, id: string): Pages {
  * fetched first page: what it has is taken, and what it no longer has within its own reach is
  * gone. Where it no longer meets what is loaded, the list starts anew from it.
  */
-export function mergeHead(data: Pages, head: EventPage, filters: Filters): Pages {
+export function mergeHead(data: Pages, head: EventPage, fits: Fits): Pages {
   const reachesEnd = !head.next_cursor;
   const overlaps = head.items.some((event) => contains(data, event.id));
   const loaded = data.pages.some((page) => page.items.length > 0);
@@ -92,7 +94,7 @@ export function mergeHead(data: Pages, head: EventPage, filters: Filters): Pages
     })),
   };
   // From the oldest on, so that events of one millisecond end up in the server's order.
-  for (const event of head.items.toReversed()) merged = upsert(merged, event, filters);
+  for (const event of head.items.toReversed()) merged = upsert(merged, event, fits);
   return merged;
 }
 
@@ -116,4 +118,16 @@ function withPage(data: Pages, index: number, change: (items: Event[]) => Event[
       at === index ? { ...page, items: change(page.items) } : page,
     ),
   };
+}
+
+/** Changes events where they stand; the same data where nothing changes. */
+export function mapEvents(data: Pages, change: (event: Event) => Event): Pages {
+  let changed = false;
+  const pages = data.pages.map((page) => {
+    const items = page.items.map(change);
+    if (items.every((item, at) => item === page.items[at])) return page;
+    changed = true;
+    return { ...page, items };
+  });
+  return changed ? { ...data, pages } : data;
 }
