@@ -29,6 +29,6 @@ pub use media_tool::{MediaError, MediaTool, Poster, Rendition};
 pub use review_state::{REVIEWS_MAX, ReviewState, Viewed, ViewedPage};
 pub use sign_in_failures::{Failures, SignInFailures};
 pub use sink::{ArrivalError, ArrivalSink};
-pub use store::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject};
+pub use store::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, Version};
 pub use taken::{TakenFile, TakenFiles};
 pub use tokens::{CameraToken, CameraTokens};
