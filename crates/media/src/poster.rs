@@ -4,9 +4,9 @@
 //! Stills are decoded in memory-safe code, within limits that are checked before any pixel is; only what that
 //! can't read (a cut picture, a huge one) goes to ffmpeg.
 
-mod encode;
+pub(crate) mod encode;
 mod frames;
-mod ppm;
+pub(crate) mod ppm;
 mod still;
 
 use std::{path::PathBuf, time::Duration};

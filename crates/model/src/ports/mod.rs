@@ -25,7 +25,7 @@ pub use expiry::{Expiry, Kept};
 pub use groups::Groups;
 pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
-pub use media_tool::{MediaError, MediaTool, Poster, Rendition};
+pub use media_tool::{MediaError, MediaTool, Poster, Preview, Rendition};
 pub use review_state::{REVIEWS_MAX, ReviewState, Viewed, ViewedPage};
 pub use sign_in_failures::{Failures, SignInFailures};
 pub use sink::{ArrivalError, ArrivalSink};
