@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use camtrail_model::MediaManifest;
+use camtrail_derive::Product;
+use camtrail_model::{CaptureKind, MediaManifest};
 use camtrail_spool::{EntryId, SpoolEntry};
 use tokio::{
     sync::{Semaphore, watch},
@@ -156,6 +157,11 @@ impl Shipper {
                 if let Some(manifest) = derive(&parts, &media, &current, &stored).await {
                     finishing.is_at(&current.id, Stage::Long);
                     make_small(&parts, &encodes, &current, &stored, &manifest).await;
+                    if let Some(later) =
+                        parts.later.as_ref().filter(|_| stored.key.kind() == CaptureKind::Record)
+                    {
+                        later.offer(&stored.key, Product::Preview);
+                    }
                 }
                 if let Err(error) = forget(&parts, &view, &current).await {
                     tracing::error!(key = %stored.key, %error, "a shipped upload could not be removed from the spool");

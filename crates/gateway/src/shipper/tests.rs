@@ -165,6 +165,8 @@ impl Bench {
             cameras: Arc::new(crate::Book(Arc::new(catalog.clone()))),
             ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
             media,
+            manifests: camtrail_derive::Manifests::new(Arc::<Flaky>::clone(&store)),
+            later: None,
             zones,
             clock,
             config: Arc::new(config),

@@ -193,7 +193,7 @@ async fn no_change_of_a_small_object_is_lost<S: ObjectStore + 'static>(bench: &B
     }
     let mut all = bench.bytes(KEY).await.unwrap();
     all.sort_unstable();
-    assert_eq!(all, Vec::from_iter(0..WRITERS));
+    assert_eq!(all, (0..WRITERS).collect::<Vec<_>>());
 }
 
 async fn a_fetch_is_whole_or_nothing<S: ObjectStore + 'static>(bench: &Bench<S>) {
