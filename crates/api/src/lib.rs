@@ -60,6 +60,8 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
+        .routes(routes!(routes::derived::playable))
+        .routes(routes!(routes::derived::preview))
         .routes(routes!(routes::viewed::mark_one))
         .routes(routes!(routes::viewed::mark_many))
         .routes(routes!(routes::viewed::list))

@@ -26,6 +26,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::state::{ApiParts, SpoolStatus, Status, StatusSource};
 
+mod derived;
+
 const SPOOL_BYTES: u64 = 100_000;
 
 struct Fixed;
@@ -104,6 +106,7 @@ impl Bench {
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
             sink: Arc::new(arrivals),
+            derive: None,
             zones,
             cameras: HashMap::new(),
             passwords: Arc::new(Passwords::new().unwrap()),

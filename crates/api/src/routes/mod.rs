@@ -3,6 +3,7 @@
 pub(crate) mod arrivals;
 pub(crate) mod cameras;
 pub(crate) mod decisions;
+pub(crate) mod derived;
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod ingest;

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod accounts;
+mod backfill;
 mod demo;
 mod import;
 mod invoke;
@@ -19,6 +20,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo => demo::demo().await,
         Command::Import(args) => import::import(&args).await,
         Command::Invoke(args) => invoke::invoke(&args).await,
+        Command::Backfill(args) => backfill::backfill(&args).await,
         Command::Rebuild(args) => rebuild::rebuild(&args).await,
         Command::User(command) => accounts::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
