@@ -22,6 +22,7 @@ mod import_bucket;
 mod ingest;
 mod invoke;
 mod kill;
+mod later;
 mod listing;
 mod live;
 mod names;
