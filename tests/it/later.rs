@@ -198,9 +198,7 @@ fn a_backfill_makes_what_is_missing_beside_a_running_server() {
     instance.camera().upload(NAME, &hevc(3));
     instance.camera().upload("/porch/record/MDalarm_20160901_000000.mp4", &mp4_with(1, 1_000));
     for n in 0..3 {
-        instance
-            .camera()
-            .upload(&format!("/porch/snap/MDAlarm_20160831-15513{n}.jpg"), &still_with(n, 9_000));
+        instance.camera().upload(format!("/porch/snap/MDAlarm_20160831-15513{n}.jpg"), &still_with(n, 9_000));
     }
     let web = instance.person();
     web.settle();

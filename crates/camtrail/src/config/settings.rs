@@ -406,7 +406,7 @@ mod tests {
     fn previews_are_made_when_asked_for_or_always() {
         assert!(!check("").unwrap().preview_always);
         assert!(check("[media]\npreview = \"always\"\n").unwrap().preview_always);
-        let wrong = check("[media]\npreview = \"never\"\n").err().unwrap_or_default().to_string();
+        let wrong = check("[media]\npreview = \"never\"\n").err().unwrap_or_default();
         assert!(wrong.contains("media.preview") && wrong.contains("\"ask\" or \"always\""), "{wrong}");
     }
 
