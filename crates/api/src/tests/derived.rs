@@ -76,7 +76,8 @@ impl Bench {
         let mut clip = record("gate", 5_000, CaptureKind::Record, name);
         clip.metadata.video_codec = Some("hevc".to_owned());
         clip.metadata.sha256 = Some(Digest::of(bytes));
-        let file = self._dir.path().join(name);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(name);
         std::fs::write(&file, bytes).unwrap();
         let map = clip.metadata.to_map();
         self.store.put_file(clip.object_key.as_str(), &file, Some(&map), PutWhen::Absent).await.unwrap();
