@@ -124,6 +124,8 @@ struct Media {
     mood: Mutex<Mood>,
     encodes: AtomicU32,
     began: Notify,
+    /// What happens in the middle of the next encode.
+    during: Mutex<Option<Deed>>,
 }
 
 #[async_trait]
@@ -153,6 +155,10 @@ impl MediaTool for Media {
     ) -> Result<Rendition, MediaError> {
         self.encodes.fetch_add(1, Ordering::SeqCst);
         self.began.notify_one();
+        let during = self.during.lock().unwrap().take();
+        if let Some(deed) = during {
+            deed.await;
+        }
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Works => PlainMedia.h264(source, facts, dest).await,
@@ -196,6 +202,7 @@ impl Bench {
             mood: Mutex::new(Mood::Works),
             encodes: AtomicU32::new(0),
             began: Notify::new(),
+            during: Mutex::default(),
         });
         let maker = Maker::new(MakerParts {
             store: Arc::<Between>::clone(&store),
@@ -244,6 +251,12 @@ impl Bench {
 
     fn encodes(&self) -> u32 {
         self.media.encodes.load(Ordering::SeqCst)
+    }
+
+    /// Folders are removed beside the async threads: a moment later, at worst.
+    async fn no_scratch(&self) {
+        let dir = self.dir.path().join("scratch");
+        until(async || (std::fs::read_dir(&dir).unwrap().count() == 0).then_some(())).await;
     }
 
     fn assert_no_scratch(&self) {
@@ -360,6 +373,28 @@ async fn to_new_content_nothing_of_the_old_is_attached() {
         assert_eq!((manifest.poster, manifest.h264), (true, None), "it may be asked for anew");
         assert_eq!(bench.make(&clip.object_key, Product::H264).await.unwrap(), Made::Now);
     }
+}
+
+/// The same while the old one is still encoded: the new one's own copy isn't touched.
+#[tokio::test]
+async fn what_new_content_has_already_stays_its_own() {
+    let bench = Bench::new();
+    let clip = bench.clip("a.mp4", b"half").await;
+    let mut whole = clip.clone();
+    whole.metadata.sha256 = Some(Digest::of(b"the whole clip"));
+    let (store, file, new) = (bench.store.store.clone(), bench.dir.path().join("whole"), whole.clone());
+    *bench.media.during.lock().unwrap() = Some(Box::pin(async move {
+        put(&file, &store, &new, b"the whole clip").await;
+        let name = |file| DerivedKey::new(&new.object_key, file).to_string();
+        store.put_bytes(&name(DerivedFiles::H264), b"of the whole").await.unwrap();
+        let manifest =
+            MediaManifest { h264: Some(true), ..MediaManifest::new(Digest::of(b"the whole clip")) };
+        let bytes = serde_json::to_vec(&manifest).unwrap();
+        store.put_bytes(&name(DerivedFiles::Manifest), &bytes).await.unwrap();
+    }));
+    assert_eq!(bench.make(&clip.object_key, Product::H264).await.unwrap(), Made::Gone);
+    assert_eq!(bench.bytes(&clip.object_key, DerivedFiles::H264).await.unwrap(), b"of the whole");
+    assert_eq!(bench.manifest(&clip.object_key).await.unwrap().h264, Some(true));
 }
 
 /// What was derived of content that is no more goes with its manifest.
@@ -485,7 +520,7 @@ async fn the_same_wish_is_made_once_and_a_stop_ends_what_runs() {
     assert_eq!(deriver.ask(&clip.object_key, Product::Preview, "anna").await.unwrap(), Asked::There);
     stop.send(true).unwrap();
     tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
-    bench.assert_no_scratch();
+    bench.no_scratch().await;
     assert_eq!(bench.encodes(), 1);
     assert!(!bench.record(&clip).await.h264_copy);
     // A new start: it can be asked for again.
@@ -521,5 +556,5 @@ async fn the_queue_is_bounded_and_a_panic_is_one_jobs_failure() {
     assert!(why.contains("panic"), "{why}");
     bench.mood(Mood::Works);
     until(async || bench.record(&clips[63]).await.h264_copy.then_some(())).await;
-    bench.assert_no_scratch();
+    bench.no_scratch().await;
 }
