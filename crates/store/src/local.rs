@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where files lie while they are made; cleared at every start.
 const TEMPORARY_DIR: &str = ".camtrail-tmp";
-/// Held while a small object is compared and replaced, by one process at a time.
-const LOCK_FILE: &str = ".camtrail-lock";
+/// In that folder; held while a small object is compared and replaced, by one process at a time. Stays.
+const LOCK_FILE: &str = "lock";
 /// A sidecar is small; more is not one.
 const SIDECAR_MAX_BYTES: u64 = 64 * 1024;
 
@@ -66,8 +66,12 @@ impl LocalStore {
         let temporary = root.join(TEMPORARY_DIR);
         durable::create_dirs(&temporary)?;
         for left in fs::read_dir(&temporary)? {
+            let left = left?;
+            if left.file_name() == LOCK_FILE {
+                continue;
+            }
             // What a command beside us put away a moment ago.
-            match fs::remove_file(left?.path()) {
+            match fs::remove_file(left.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -94,9 +98,8 @@ impl LocalStore {
 
     /// Where an object's file is, whether or not it exists.
     pub fn path_of(&self, key: &str) -> Result<PathBuf, StoreError> {
-        let good = |segment: &str| {
-            !matches!(segment, "" | "." | ".." | TEMPORARY_DIR | LOCK_FILE) && !segment.contains('\0')
-        };
+        let good =
+            |segment: &str| !matches!(segment, "" | "." | ".." | TEMPORARY_DIR) && !segment.contains('\0');
         if key.split('/').all(good) {
             Ok(self.inner.root.join(key))
         } else {
@@ -192,7 +195,7 @@ impl LocalStore {
         let name = self.path_of(key)?;
         let replace = || {
             // The kernel takes it back from a process that died.
-            let lock = fs::File::create(self.inner.root.join(LOCK_FILE))?;
+            let lock = fs::File::create(self.inner.root.join(TEMPORARY_DIR).join(LOCK_FILE))?;
             lock.lock()?;
             let there = read_small(&name, REPLACED_MAX_BYTES)?.map(|bytes| version(&bytes));
             if there.as_ref() != was {
