@@ -5,7 +5,7 @@ use crate::support::{
     signed_request, still_with, text, wait,
 };
 
-const BUCKET: &str = "security-alarms";
+pub(crate) const BUCKET: &str = "security-alarms";
 const STILL_KEY: &str = "patrolcams/backyard/2016-08-30/Hour-15/snap/MDAlarm_20160830-155137.jpg";
 
 fn settings(endpoint: &str) -> Vec<(&'static str, String)> {
@@ -18,14 +18,14 @@ fn settings(endpoint: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn start(endpoint: &str, more: &[(&'static str, &str)], gateway: bool) -> Instance {
+pub(crate) fn start(endpoint: &str, more: &[(&'static str, &str)], gateway: bool) -> Instance {
     let mut settings = settings(endpoint);
     settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let env: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Instance::with(&Options { env: &env, gateway, ..Options::default() })
 }
 
-fn endpoint(seaweed: &SeaweedFs) -> String {
+pub(crate) fn endpoint(seaweed: &SeaweedFs) -> String {
     format!("http://{}", seaweed.s3())
 }
 

@@ -16,7 +16,7 @@ const CONFIG: &str =
     "[media]\nsmall = true\nkeep_original = true\n[[camera]]\nname = \"porch\"\nsmall = false\n";
 
 /// All files below a folder.
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries {
@@ -90,7 +90,7 @@ fn a_clip_has_a_small_rendition_and_its_original_until_it_goes() {
 }
 
 /// The first encode of a rendition never ends, and notes its process; all else is the machine's ffmpeg.
-fn stuck_once(folder: &Path) -> String {
+pub(crate) fn stuck_once(folder: &Path) -> String {
     let path = std::env::var("PATH").unwrap();
     let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.is_file());
     let (real, mark) = (real.unwrap(), folder.join("mark"));

@@ -23,6 +23,7 @@ mod import_bucket;
 mod ingest;
 mod invoke;
 mod kill;
+mod later;
 mod listing;
 mod live;
 mod metrics;

@@ -70,6 +70,8 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::incidents::list))
         .routes(routes!(routes::incidents::one))
         .routes(routes!(routes::counts::counts))
+        .routes(routes!(routes::derived::playable))
+        .routes(routes!(routes::derived::preview))
         .routes(routes!(routes::viewed::mark_one))
         .routes(routes!(routes::viewed::mark_many))
         .routes(routes!(routes::viewed::list))

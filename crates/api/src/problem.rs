@@ -109,6 +109,13 @@ impl Problem {
         &self.detail
     }
 
+    /// Not now, and when it is worth another try.
+    pub(crate) fn later(detail: &str, retry_after: std::time::Duration) -> Self {
+        let seconds = retry_after.as_secs() + 1;
+        let detail = format!("{detail}: try again in {seconds} seconds");
+        Self { retry_after_s: Some(seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
     pub(crate) fn unavailable(detail: &str) -> Self {
         Self { retry_after_s: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }

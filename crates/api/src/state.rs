@@ -4,6 +4,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use camtrail_arrival::Decisions;
 use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
+use camtrail_derive::Deriver;
 use camtrail_model::{
     CameraName, CameraZones,
     ports::{
@@ -275,6 +276,8 @@ pub struct ApiParts {
     pub store: Arc<dyn ObjectStore>,
     /// Told of what people decided; a no-op where the store's own notification tells.
     pub sink: Arc<dyn ArrivalSink>,
+    /// Makes what people ask for of stored events; `None`: nothing is made here.
+    pub derive: Option<Deriver>,
     /// The cameras' clocks.
     pub zones: Arc<CameraZones>,
     /// Configured cameras.

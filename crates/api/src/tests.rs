@@ -26,6 +26,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::state::{ApiParts, SpoolStatus, Status, StatusSource};
 
+mod derived;
 mod timeline;
 
 const SPOOL_BYTES: u64 = 100_000;
@@ -122,6 +123,7 @@ impl Bench {
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
             sink: Arc::new(arrivals),
+            derive: None,
             zones,
             cameras: HashMap::new(),
             passwords: Arc::new(Passwords::new().unwrap()),

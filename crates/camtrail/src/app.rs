@@ -15,6 +15,7 @@ use camtrail_api::{
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
 use camtrail_catalog::SqliteLedger;
+use camtrail_derive::{Deriver, Maker, MakerParts, Manifests, Scratch};
 use camtrail_durable::Reserve;
 use camtrail_gateway::{
     Book, Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
@@ -76,6 +77,13 @@ impl DataDir {
     /// Which objects of other buckets were imported.
     pub(crate) fn imported(&self) -> PathBuf {
         self.0.join("imported.db")
+    }
+    /// What is made later, while it is made: by the server, or by a command beside it.
+    pub(crate) fn scratch(&self, whose: &str) -> PathBuf {
+        self.0.join("scratch").join(whose)
+    }
+    pub(crate) fn backfill_lock(&self) -> PathBuf {
+        self.run().join("backfill.lock")
     }
     /// How far an interrupted rebuild came.
     pub(crate) fn rebuild(&self) -> PathBuf {
@@ -201,11 +209,14 @@ pub(crate) struct Rooms {
     pub(crate) spool: Spool,
     store: Arc<dyn ObjectStore>,
     pub(crate) catalogs: Catalogs,
+    sink: Arc<dyn ArrivalSink>,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
     pub(crate) passwords: Arc<Passwords>,
     zones: Arc<CameraZones>,
     clock: Arc<dyn Clock>,
+    manifests: Manifests,
+    derive: Deriver,
 }
 
 impl Rooms {
@@ -224,43 +235,50 @@ impl Rooms {
         if let Some(problem) = media.problem() {
             tracing::warn!("{problem}");
         }
+        let store = open_store(dir, &settings.store)?;
+        let catalogs = Catalogs::open(dir, settings).await?;
+        let zones = Arc::new(settings.zones.clone());
+        let arrivals = Arc::new(Arrivals::new(store.clone(), catalogs.events.clone(), zones.clone()));
+        let sink = sink(arrivals, settings)?;
+        let manifests = Manifests::new(store.clone());
+        let scratch = Scratch::open(&dir.scratch("serve")).context("making room for what is made later")?;
+        let maker = Maker::new(MakerParts {
+            store: store.clone(),
+            sink: sink.clone(),
+            media: media.clone(),
+            manifests: manifests.clone(),
+            scratch,
+        });
         Ok(Self {
             spool,
-            store: open_store(dir, &settings.store)?,
-            catalogs: Catalogs::open(dir, settings).await?,
+            store,
+            catalogs,
+            sink,
             ledger: SqliteLedger::open(&dir.ledger(), &settings.base)?,
             media,
             passwords: Arc::new(Passwords::new()?),
-            zones: Arc::new(settings.zones.clone()),
+            zones,
             clock: Arc::new(SystemClock),
+            manifests,
+            derive: Deriver::new(maker),
         })
     }
 
-    fn sink(&self, settings: &Settings) -> anyhow::Result<Arc<dyn ArrivalSink>> {
-        Ok(match (&settings.arrival, &settings.arrival_token) {
-            (ArrivalMode::Inline, _) => self.arrivals(),
-            (ArrivalMode::Notified, _) => Arc::new(ByNotification),
-            (ArrivalMode::Announced(url), Some(token)) => {
-                Arc::new(Announcer::new(url, token.clone(), settings.store.bucket())?)
-            }
-            (ArrivalMode::Announced(_), None) => bail!("arrival.url needs arrival.token_file"),
-        })
-    }
-
-    pub(crate) fn shipper(&self, settings: &Settings) -> anyhow::Result<(Shipper, FtpStorage)> {
-        let sink = self.sink(settings)?;
+    pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
         if settings.small.any() {
             // Beside the start: a driver that hangs takes seconds to be given up.
             let media = self.media.clone();
             tokio::spawn(async move { media.encoder().await });
         }
-        Ok(Shipper::new(Parts {
+        Shipper::new(Parts {
             spool: self.spool.clone(),
             store: self.store.clone(),
-            sink,
+            sink: self.sink.clone(),
             cameras: Arc::new(Book(self.catalogs.events.clone())),
             ledger: Arc::new(self.ledger.clone()),
             media: self.media.clone(),
+            manifests: self.manifests.clone(),
+            later: settings.preview_always.then(|| self.derive.clone()),
             zones: self.zones.clone(),
             clock: self.clock.clone(),
             config: Arc::new(ShipConfig {
@@ -271,7 +289,7 @@ impl Rooms {
                 small: settings.small.clone(),
                 keep_original: settings.keep_original,
             }),
-        }))
+        })
     }
 
     /// The way into the spool for all but FTP.
@@ -343,6 +361,7 @@ impl Rooms {
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
             sink: self.arrivals(),
+            derive: Some(self.derive.clone()),
             zones: self.zones.clone(),
             cameras: settings.cameras.clone(),
             passwords: self.passwords.clone(),
@@ -365,6 +384,18 @@ impl Rooms {
             stop,
         }))
     }
+}
+
+/// Who is told of objects and manifests.
+fn sink(arrivals: Arc<Arrivals>, settings: &Settings) -> anyhow::Result<Arc<dyn ArrivalSink>> {
+    Ok(match (&settings.arrival, &settings.arrival_token) {
+        (ArrivalMode::Inline, _) => arrivals,
+        (ArrivalMode::Notified, _) => Arc::new(ByNotification),
+        (ArrivalMode::Announced(url), Some(token)) => {
+            Arc::new(Announcer::new(url, token.clone(), settings.store.bucket())?)
+        }
+        (ArrivalMode::Announced(_), None) => bail!("arrival.url needs arrival.token_file"),
+    })
 }
 
 fn open_store(dir: &DataDir, settings: &StoreSettings) -> anyhow::Result<Arc<dyn ObjectStore>> {
@@ -415,7 +446,7 @@ impl App {
         let ftp_password = first_start::camera(given, configured, accounts, &rooms.passwords).await?;
         let mut shown = Shown { admin_password: None, ftp_password };
         let (rooms, settings) = (Arc::new(rooms), Arc::new(settings));
-        let (shipper, storage) = rooms.shipper(&settings)?;
+        let (shipper, storage) = rooms.shipper(&settings);
         let diagnosis = storage.diagnosis();
         let ftp = rooms.ftp_server(&settings, storage)?;
         let (ftp_address, ftps_address) = (ftp.local_addr(), ftp.implicit_addr());
@@ -463,6 +494,7 @@ impl App {
         if settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared() {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
         }
+        tasks.spawn(rooms.derive.clone().run(stopped.clone()));
         tasks.spawn(keep_reserve(reserve, stopped.clone()));
         let shipper = tokio::spawn(shipper.run(stopped));
         announce(&dir.addresses(), http_address, ftp_address, ftps_address)

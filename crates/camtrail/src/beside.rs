@@ -1,10 +1,11 @@
 //! Store and catalog as commands use them, beside a running Camtrail or without one.
 //!
-//! Promises: nothing of a running one's is cleared, recovered or locked; SQLite lets both write in turn. Refuses: to
-//! put anything into the store.
+//! Promises: nothing of a running one's is cleared or recovered; SQLite lets both write in turn, and so does the store.
+//! Refuses: to put anything into the store, but for [`writable`].
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use camtrail_arrival::{Arrivals, Function};
 use camtrail_model::ports::ObjectStore;
 use camtrail_store::LocalStore;
@@ -36,6 +37,17 @@ impl Beside {
     /// The arrival function on them.
     pub(crate) fn function(&self, settings: &Settings) -> Function {
         Function::new(self.arrivals.clone(), settings.base.clone(), settings.store.bucket())
+    }
+}
+
+/// The store, for what is derived of its objects.
+pub(crate) fn writable(dir: &DataDir, settings: &Settings) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    match &settings.store {
+        StoreSettings::Local => {
+            let store = LocalStore::writing_beside(&dir.store()).context("opening the store")?;
+            Ok(Arc::new(store))
+        }
+        StoreSettings::S3(_) => look_only(dir, settings),
     }
 }
 

@@ -97,6 +97,41 @@ pub(crate) struct DoctorArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// What is made of stored events, and of which.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackfillArgs {
+    /// What is made, where it is missing.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [BackfillWhat::Posters, BackfillWhat::Previews])]
+    pub(crate) what: Vec<BackfillWhat>,
+    /// Only of this camera; may stand several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) camera: Vec<String>,
+    /// Only of this date or later, in each camera's own zone.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<jiff::civil::Date>,
+    /// Only of this date or earlier.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: Option<jiff::civil::Date>,
+    /// Only look: say what would be made.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// What a backfill makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackfillWhat {
+    /// Pictures for lists; also where an earlier try failed.
+    Posters,
+    /// Pictures of whole clips, for hover and scrubbing.
+    Previews,
+    /// H.264 copies of clips that not every browser plays. Takes about as long as the clips are.
+    H264,
+    /// Small renditions for phones, whatever media.small says.
+    Small,
+}
+
 /// A command line that clap takes and that makes no sense. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -114,6 +149,11 @@ pub(crate) enum Command {
     ///
     /// Works beside a running server and without one; the same notification may be given again.
     Invoke(InvokeArgs),
+    /// Make what events lack: posters, previews, H.264 copies, small renditions.
+    ///
+    /// Works beside a running server and without one. May be interrupted and run again: what is there is passed over.
+    /// Needs ffmpeg, and the rights to read and write the store and the catalog.
+    Backfill(BackfillArgs),
     /// Recreate the catalog from the store alone: record what is there, forget what is gone.
     ///
     /// Works beside a running server and without one. May be interrupted and run again: it goes on where it was.

@@ -15,7 +15,7 @@ use std::{
 };
 
 pub use dir_sync::DirSync;
-pub use reserve::Reserve;
+pub use reserve::{Reserve, free_bytes};
 
 /// Fsyncs a directory, so that names made, changed or removed in it stay so.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {

@@ -67,7 +67,7 @@ fn fill(file: &File) -> io::Result<()> {
 }
 
 /// What this user may still write there, in bytes.
-fn free_bytes(dir: &Path) -> io::Result<u64> {
+pub fn free_bytes(dir: &Path) -> io::Result<u64> {
     let disk = statvfs(dir)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

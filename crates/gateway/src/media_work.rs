@@ -77,14 +77,14 @@ async fn again(
     Ok(fuller)
 }
 
-/// Writes the manifest, last, and tells the catalog.
+/// Makes the manifest say this, last, beside what others say of the same object, and tells the catalog.
 pub(crate) async fn publish(
     parts: &Parts,
     key: &ObjectKey,
     manifest: &MediaManifest,
 ) -> Result<(), ShipError> {
-    let bytes = serde_json::to_vec_pretty(manifest).map_err(std::io::Error::other)?;
-    parts.store.put_bytes(DerivedKey::new(key, DerivedFiles::Manifest).as_str(), &bytes).await?;
+    let say = |there: &mut MediaManifest| *there = manifest.clone().beside(there.clone());
+    parts.manifests.change(key, manifest.sha256, say).await?;
     Ok(parts.sink.media_changed(key).await?)
 }
 

@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use camtrail_derive::{Deriver, Manifests};
 use camtrail_model::{
     CameraZones, CaptureKind, CaptureTime, Completeness, DerivedFiles, DerivedKey, Digest, EventState,
     FileName, MediaFacts, MediaSource, ObjectBase, ObjectKey, ObjectMetadata, Superseded,
@@ -55,6 +56,10 @@ pub struct Parts {
     pub ledger: Arc<dyn Ledger>,
     /// Looks into files.
     pub media: Arc<dyn MediaTool>,
+    /// Manifests, which others in this process change, too.
+    pub manifests: Manifests,
+    /// Makes what is made later; `None`: nothing is, unasked.
+    pub later: Option<Deriver>,
     /// The cameras' clocks.
     pub zones: Arc<CameraZones>,
     /// Ours.

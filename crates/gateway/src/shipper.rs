@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use camtrail_derive::Product;
 use camtrail_model::{
-    MediaManifest,
+    CaptureKind, MediaManifest,
     metrics::{MEDIA_WAITING, SHIP, SHIP_FAILURES},
 };
 use camtrail_spool::{EntryId, SpoolEntry};
@@ -165,6 +166,11 @@ impl Shipper {
                 if let Some(manifest) = derive(&parts, &media, &stills, &current, &stored).await {
                     finishing.is_at(&current.id, Stage::Long);
                     make_small(&parts, &encodes, &current, &stored, &manifest).await;
+                    if let Some(later) =
+                        parts.later.as_ref().filter(|_| stored.key.kind() == CaptureKind::Record)
+                    {
+                        later.offer(&stored.key, Product::Preview);
+                    }
                 }
                 if let Err(error) = forget(&parts, &view, &current).await {
                     tracing::error!(key = %stored.key, %error, "a shipped upload could not be removed from the spool");

@@ -52,6 +52,8 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),
         sink: Arc::new(ByNotification),
+        // No ffmpeg here.
+        derive: None,
         zones: Arc::new(settings.zones()),
         cameras: HashMap::new(),
         passwords: Arc::new(Passwords::new()?),

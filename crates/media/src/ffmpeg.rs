@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use camtrail_model::{
     capture::CaptureKind,
     media::{Container, MediaFacts, MediaSource},
-    ports::{MediaError, MediaTool, Poster, Rendition},
+    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
 };
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
@@ -15,12 +15,13 @@ use crate::{
     discover::{self, Programs},
     encoder::Encoder,
     ffprobe::{self, Streams},
+    h264,
     input::{Input, blocking, unreadable},
-    poster,
+    poster, preview,
     process::{Deadline, Job, Runner},
     remux::Remux,
-    small::Small,
-    structure,
+    rendition::{Encode, Shape},
+    small, structure,
 };
 
 const MS_PER_S: u64 = 1000;
@@ -51,7 +52,7 @@ impl Ffmpeg {
         self.programs.as_ref().map_err(|problem| MediaError::Missing(problem.clone()))
     }
 
-    /// Finds out which encoder small renditions are made with, and says so once; `None` without ffmpeg.
+    /// Finds out which encoder renditions are made with, and says so once; `None` without ffmpeg.
     ///
     /// Runs a few short child processes at the first call, so it belongs in start-up, where any are to be made.
     pub async fn encoder(&self) -> Option<&'static str> {
@@ -76,10 +77,23 @@ impl Ffmpeg {
     async fn chosen(&self, programs: &Programs, slot: &OwnedSemaphorePermit) -> &Encoder {
         let choose = Box::pin(async {
             let encoder = Encoder::choose(&self.runner, slot, &programs.ffmpeg).await;
-            tracing::info!(encoder = encoder.name(), "small renditions are made with this encoder");
+            tracing::info!(encoder = encoder.name(), "renditions are made with this encoder");
             encoder
         });
         self.encoder.get_or_init(|| choose).await
+    }
+
+    async fn encode(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        shape: &Shape,
+        dest: &Path,
+    ) -> Result<Rendition, MediaError> {
+        let programs = self.programs()?;
+        let slot = self.runner.encode_slot().await?;
+        let encoder = self.chosen(programs, &slot).await;
+        Encode { runner: &self.runner, programs, source, facts, shape, dest }.run(&slot, encoder).await
     }
 
     async fn ask_ffprobe(&self, programs: &Programs, source: &MediaSource) -> Result<Streams, MediaError> {
@@ -145,10 +159,28 @@ impl MediaTool for Ffmpeg {
         facts: &MediaFacts,
         dest: &Path,
     ) -> Result<Option<Rendition>, MediaError> {
+        self.programs()?;
+        match small::shape(source, facts) {
+            Some(shape) => self.encode(source, facts, &shape, dest).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn h264(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Rendition, MediaError> {
+        self.encode(source, facts, &h264::shape(source, facts), dest).await
+    }
+
+    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
         let programs = self.programs()?;
-        let slot = self.runner.encode_slot().await?;
-        let encoder = self.chosen(programs, &slot).await;
-        Small { runner: &self.runner, programs, source, facts, dest }.run(&slot, encoder).await
+        let input = Input::open(source).await?;
+        let slot = self.runner.slot().await?;
+        let maker = preview::Maker { runner: &self.runner, slot: &slot, ffmpeg: &programs.ffmpeg };
+        maker.make(&input, facts).await
     }
 
     async fn poster(&self, source: &MediaSource, _facts: &MediaFacts) -> Result<Poster, MediaError> {

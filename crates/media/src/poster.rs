@@ -5,9 +5,9 @@
 //! can't read (a cut picture, a huge one) goes to ffmpeg.
 
 mod blur;
-mod encode;
+pub(crate) mod encode;
 mod frames;
-mod ppm;
+pub(crate) mod ppm;
 mod still;
 
 use std::{path::PathBuf, time::Duration};

@@ -137,9 +137,15 @@ pub struct MediaManifest {
     /// Whether `h264.mp4` exists. `false`: none is needed, or none can be made; absent: nobody asked (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub h264: Option<bool>,
+    /// Why `h264` is `false`, in words for a person, where one was wanted and can't be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub h264_problem: Option<String>,
     /// How many pictures `preview.jpg` shows. 0: none can be made; absent: nobody asked (yet).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<u32>,
+    /// Why `preview` is 0, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_problem: Option<String>,
     /// What a list shows until the poster is there: a ThumbHash, base 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blur: Option<String>,
@@ -169,11 +175,62 @@ impl MediaManifest {
             playable: false,
             small: None,
             h264: None,
+            h264_problem: None,
             preview: None,
+            preview_problem: None,
             blur: None,
             original: false,
             problem: None,
         }
+    }
+
+    /// What this and `known`, of the same object, say together; what both say of one thing, this says.
+    #[must_use]
+    pub fn beside(self, known: Self) -> Self {
+        // A poster and what is said of it go together.
+        let of_poster =
+            |of: &Self| (of.poster_width, of.poster_height, of.poster_of.clone(), of.blur.clone());
+        let (poster_width, poster_height, poster_of, blur) =
+            of_poster(if self.poster { &self } else { &known });
+        let (h264, h264_problem) = match self.h264 {
+            Some(_) => (self.h264, self.h264_problem),
+            None => (known.h264, known.h264_problem),
+        };
+        let (preview, preview_problem) = match self.preview {
+            Some(_) => (self.preview, self.preview_problem),
+            None => (known.preview, known.preview_problem),
+        };
+        let poster = self.poster || known.poster;
+        Self {
+            version: self.version,
+            sha256: self.sha256,
+            poster,
+            poster_width,
+            poster_height,
+            poster_of,
+            playable: self.playable || known.playable,
+            small: self.small.or(known.small),
+            h264,
+            h264_problem,
+            preview,
+            preview_problem,
+            blur,
+            original: self.original || known.original,
+            problem: self.problem.or(known.problem).filter(|_| !poster),
+        }
+    }
+
+    /// The derived files that it says exist.
+    pub fn files(&self) -> Vec<DerivedFiles> {
+        let claims = [
+            (self.poster, DerivedFiles::Poster),
+            (self.playable, DerivedFiles::Playable),
+            (self.has_small(), DerivedFiles::Small),
+            (self.has_h264(), DerivedFiles::H264),
+            (self.preview_frames().is_some(), DerivedFiles::Preview),
+            (self.original, DerivedFiles::Original),
+        ];
+        claims.into_iter().filter_map(|(there, file)| there.then_some(file)).collect()
     }
 
     /// Whether there is a small rendition.
@@ -189,5 +246,31 @@ impl MediaManifest {
     /// How many pictures the preview shows, where there is one.
     pub fn preview_frames(&self) -> Option<u32> {
         self.preview.filter(|&frames| frames > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Digest;
+
+    /// Two at one manifest: neither's word is lost, whoever comes last.
+    #[test]
+    fn what_two_say_together_is_all_of_it() {
+        let new = || MediaManifest::new(Digest::of(b"x"));
+        let gateway = MediaManifest { poster: true, poster_width: Some(640), small: Some(false), ..new() };
+        let asked = MediaManifest {
+            h264: Some(true),
+            preview: Some(0),
+            preview_problem: Some("no picture".to_owned()),
+            problem: Some("no poster".to_owned()),
+            ..new()
+        };
+        let both = gateway.clone().beside(asked.clone());
+        assert_eq!(both, asked.beside(gateway));
+        assert_eq!(both.files(), [DerivedFiles::Poster, DerivedFiles::H264]);
+        assert_eq!((both.small, both.preview, &both.problem), (Some(false), Some(0), &None));
+        let made = MediaManifest { preview: Some(16), ..new() };
+        assert_eq!(made.beside(both).preview_problem, None);
     }
 }

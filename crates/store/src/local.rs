@@ -8,7 +8,9 @@ mod list;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fs,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -19,14 +21,16 @@ use std::{
 use async_trait::async_trait;
 use camtrail_durable as durable;
 use camtrail_model::{
-    Millis,
+    Digest, Millis,
     derived::DERIVED_PREFIX,
-    ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+    ports::{Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, Version},
 };
 use serde::{Deserialize, Serialize};
 
 /// Where files lie while they are made; cleared at every start.
 const TEMPORARY_DIR: &str = ".camtrail-tmp";
+/// In that folder; held while a small object is compared and replaced, by one process at a time. Stays.
+const LOCK_FILE: &str = "lock";
 /// A sidecar is small; more is not one.
 const SIDECAR_MAX_BYTES: u64 = 64 * 1024;
 
@@ -39,10 +43,15 @@ pub struct LocalStore {
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
+    /// What tells our temporary files from those of another process that has the same store open.
+    ours: u64,
     counter: AtomicU64,
     /// One put at a time for a key: the sidecar and its object belong together.
     busy: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
 }
+
+/// What is compared and replaced is small; more is not that.
+const REPLACED_MAX_BYTES: u64 = 1024 * 1024;
 
 /// The sidecar's format.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,16 +66,34 @@ impl LocalStore {
         let temporary = root.join(TEMPORARY_DIR);
         durable::create_dirs(&temporary)?;
         for left in fs::read_dir(&temporary)? {
-            fs::remove_file(left?.path())?;
+            let left = left?;
+            if left.file_name() == LOCK_FILE {
+                continue;
+            }
+            // What a command beside us put away a moment ago.
+            match fs::remove_file(left.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
-        let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self::beside(root))
     }
 
     /// The store at `root` as another process has it open: for looking only. Makes and clears nothing.
     pub fn beside(root: &Path) -> Self {
-        let inner = Inner { root: root.to_owned(), counter: AtomicU64::new(0), busy: Mutex::default() };
+        let inner = Inner {
+            root: root.to_owned(),
+            ours: RandomState::new().build_hasher().finish(),
+            counter: AtomicU64::new(0),
+            busy: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same, for putting, too. Blocks.
+    pub fn writing_beside(root: &Path) -> io::Result<Self> {
+        durable::create_dirs(&root.join(TEMPORARY_DIR))?;
+        Ok(Self::beside(root))
     }
 
     /// Where an object's file is, whether or not it exists.
@@ -86,7 +113,7 @@ impl LocalStore {
 
     fn temporary(&self) -> PathBuf {
         let number = self.inner.counter.fetch_add(1, Ordering::Relaxed);
-        self.inner.root.join(TEMPORARY_DIR).join(format!("{number:016x}"))
+        self.inner.root.join(TEMPORARY_DIR).join(format!("{:016x}-{number:x}", self.inner.ours))
     }
 
     async fn lock(&self, key: &str) -> tokio::sync::OwnedMutexGuard<()> {
@@ -162,6 +189,44 @@ impl LocalStore {
             let _ = fs::remove_file(&temporary);
         }
         outcome
+    }
+
+    fn replace_if(&self, key: &str, bytes: &[u8], was: Option<&Version>) -> Result<bool, StoreError> {
+        let name = self.path_of(key)?;
+        let replace = || {
+            // The kernel takes it back from a process that died.
+            let lock = fs::File::create(self.inner.root.join(TEMPORARY_DIR).join(LOCK_FILE))?;
+            lock.lock()?;
+            let there = read_small(&name, REPLACED_MAX_BYTES)?.map(|bytes| version(&bytes));
+            if there.as_ref() != was {
+                return Ok(false);
+            }
+            self.replace(&name, bytes).map(|()| true)
+        };
+        replace().map_err(|error| problem(&error))
+    }
+
+    fn fetch_now(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        let name = self.path_of(key)?;
+        match fs::hard_link(&name, dest) {
+            Ok(()) => {}
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(problem(&error)),
+            // Another file system, or one without hard links.
+            Err(_) => {
+                let size = fs::metadata(&name).map_err(|error| problem(&error))?.len();
+                if size > max_bytes {
+                    return Err(too_large(key, size, max_bytes));
+                }
+                copy(&name, dest).map_err(|error| problem(&error))?;
+            }
+        }
+        let size = fs::metadata(dest).map_err(|error| problem(&error))?.len();
+        if size > max_bytes {
+            fs::remove_file(dest).map_err(|error| problem(&error))?;
+            return Err(too_large(key, size, max_bytes));
+        }
+        Ok(Some(size))
     }
 
     fn head_now(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
@@ -240,7 +305,27 @@ fn read_small(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn problem(error: &io::Error) -> StoreError {
+/// A small object's content is its version.
+fn version(bytes: &[u8]) -> Version {
+    Version(Digest::of(bytes).to_string())
+}
+
+/// A new file of the same bytes, or none.
+fn copy(source: &Path, dest: &Path) -> io::Result<()> {
+    let mut from = fs::File::open(source)?;
+    let mut to = fs::File::create_new(dest)?;
+    let copied = io::copy(&mut from, &mut to);
+    if copied.is_err() {
+        fs::remove_file(dest)?;
+    }
+    copied.map(drop)
+}
+
+pub(crate) fn too_large(key: &str, size: u64, max_bytes: u64) -> StoreError {
+    StoreError::Refused(format!("{key} holds {size} bytes, expected at most {max_bytes}"))
+}
+
+pub(crate) fn problem(error: &io::Error) -> StoreError {
     match error.kind() {
         _ if durable::is_full(error) => StoreError::Full(error.to_string()),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -283,6 +368,34 @@ impl ObjectStore for LocalStore {
             read_small(&store.path_of(&key)?, max_bytes).map_err(|error| problem(&error))
         })
         .await
+    }
+
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        let read = self.get_bytes(key, max_bytes).await?;
+        Ok(read.map(|bytes| {
+            let version = version(&bytes);
+            (bytes, version)
+        }))
+    }
+
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        let _one_at_a_time = self.lock(key).await;
+        let (key, bytes, was) = (key.to_owned(), bytes.to_vec(), was.cloned());
+        self.blocking(move |store| store.replace_if(&key, &bytes, was.as_ref())).await
+    }
+
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        let (key, dest) = (key.to_owned(), dest.to_owned());
+        self.blocking(move |store| store.fetch_now(&key, &dest, max_bytes)).await
     }
 
     fn local_path(&self, key: &str) -> Option<PathBuf> {

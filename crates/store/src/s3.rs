@@ -7,6 +7,7 @@
 mod body;
 mod credentials;
 mod examine;
+mod fetch;
 mod links;
 mod pace;
 mod problem;
@@ -27,12 +28,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use camtrail_model::{
     Millis,
-    ports::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject},
+    ports::{Link, Listing, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject, Version},
 };
 use futures::TryStreamExt;
 use object_store::{
-    Attribute, Attributes, Error, GetOptions, ObjectStore as _, ObjectStoreExt, PutMode, PutMultipartOptions,
-    PutOptions, PutPayload, RetryConfig, TagSet,
+    Attribute, Attributes, Error, GetOptions, GetResult, ObjectStore as _, ObjectStoreExt, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, RetryConfig, TagSet, UpdateVersion,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut},
     path::Path as Key,
 };
@@ -48,6 +49,7 @@ use self::{
     resume::{Notes, PART_BYTES, Upload, UploadError},
     wire::{Unconfirmed, Wire},
 };
+use crate::local::too_large;
 
 /// What may be configured of a bucket.
 #[derive(Clone)]
@@ -139,6 +141,17 @@ impl S3Store {
         }
     }
 
+    /// An answer that has begun, of an object of at most `max_bytes`.
+    async fn get(&self, key: &str, max_bytes: u64) -> Result<Option<GetResult>, StoreError> {
+        let found = match self.always.get(&parse(key)?).await {
+            Ok(found) => found,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(problem(&error)),
+        };
+        let size = found.meta.size;
+        if size > max_bytes { Err(too_large(key, size, max_bytes)) } else { Ok(Some(found)) }
+    }
+
     fn tag_set(&self) -> TagSet {
         let mut tags = TagSet::default();
         if self.tags {
@@ -152,16 +165,15 @@ impl S3Store {
         key: &Key,
         bytes: Bytes,
         attributes: Attributes,
-        when: PutWhen,
+        mode: PutMode,
     ) -> Result<PutOutcome, StoreError> {
-        let mode = match when {
-            PutWhen::Absent => PutMode::Create,
-            PutWhen::Always => PutMode::Overwrite,
-        };
+        let is_update = matches!(mode, PutMode::Update(_));
         let options = PutOptions { mode, tags: self.tag_set(), attributes, ..PutOptions::default() };
-        match self.client(when).put_opts(key, PutPayload::from_bytes(bytes), options).await {
+        match self.always.put_opts(key, PutPayload::from_bytes(bytes), options).await {
             Ok(_) => Ok(PutOutcome::Stored),
-            Err(Error::AlreadyExists { .. }) => Ok(PutOutcome::Exists),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(PutOutcome::Exists),
+            // What was to be replaced is gone.
+            Err(Error::NotFound { .. }) if is_update => Ok(PutOutcome::Exists),
             Err(error) => {
                 if is_unconfirmed(&error) {
                     // It would pass for ours at the next try: its metadata is.
@@ -297,14 +309,34 @@ impl ObjectStore for S3Store {
             return self.put_large(&key, source, size, metadata, when).await;
         }
         let bytes = tokio::fs::read(source).await.map_err(unreadable)?;
-        self.put_small(&key, bytes.into(), attributes(&key, metadata), when).await
+        let mode = match when {
+            PutWhen::Absent => PutMode::Create,
+            PutWhen::Always => PutMode::Overwrite,
+        };
+        self.put_small(&key, bytes.into(), attributes(&key, metadata), mode).await
     }
 
     async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let key = parse(key)?;
         let attributes = attributes(&key, &BTreeMap::new());
-        self.put_small(&key, Bytes::copy_from_slice(bytes), attributes, PutWhen::Always).await?;
+        self.put_small(&key, Bytes::copy_from_slice(bytes), attributes, PutMode::Overwrite).await?;
         Ok(())
+    }
+
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        let key = parse(key)?;
+        let mode = match was {
+            None => PutMode::Create,
+            Some(Version(tag)) => PutMode::Update(UpdateVersion { e_tag: Some(tag.clone()), version: None }),
+        };
+        let attributes = attributes(&key, &BTreeMap::new());
+        let outcome = self.put_small(&key, Bytes::copy_from_slice(bytes), attributes, mode).await?;
+        Ok(outcome == PutOutcome::Stored)
     }
 
     async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
@@ -323,18 +355,26 @@ impl ObjectStore for S3Store {
     }
 
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let found = match self.always.get(&parse(key)?).await {
-            Ok(found) => found,
-            Err(Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(problem(&error)),
-        };
-        if found.meta.size > max_bytes {
-            let size = found.meta.size;
-            return Err(StoreError::Refused(format!(
-                "{key} holds {size} bytes, expected at most {max_bytes}"
-            )));
-        }
+        let Some(found) = self.get(key, max_bytes).await? else { return Ok(None) };
         found.bytes().await.map(|bytes| Some(bytes.into())).map_err(|error| problem(&error))
+    }
+
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        let Some(found) = self.get(key, max_bytes).await? else { return Ok(None) };
+        let Some(tag) = found.meta.e_tag.clone() else {
+            return Err(StoreError::Refused(format!("the store gives {key} no ETag")));
+        };
+        let bytes = found.bytes().await.map_err(|error| problem(&error))?;
+        Ok(Some((bytes.into(), Version(tag))))
+    }
+
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        let Some(found) = self.get(key, max_bytes).await? else { return Ok(None) };
+        fetch::into_file(found, dest).await.map(Some)
     }
 
     async fn link(&self, key: &str, link: &Link<'_>) -> Result<Option<String>, StoreError> {

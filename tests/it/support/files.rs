@@ -64,6 +64,16 @@ fn mp4() -> &'static [u8] {
     })
 }
 
+/// A short MP4 that Chromium doesn't play: HEVC, with a key frame each half second; longer by `seconds`.
+pub(crate) fn hevc(seconds: u32) -> Vec<u8> {
+    let source = format!("testsrc2=s=320x240:r=10:d={seconds}");
+    let codec = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=5"];
+    ffmpeg(
+        &[&[source.as_str()], &codec[..], &["-tag:v", "hvc1", "-movflags", "+faststart"]].concat(),
+        "clip.mp4",
+    )
+}
+
 /// A short MPEG program stream with H.264, as Foscam cameras send it: a format without a sure end mark.
 pub(crate) fn program_stream() -> &'static [u8] {
     static MADE: OnceLock<Vec<u8>> = OnceLock::new();

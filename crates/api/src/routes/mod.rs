@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod cameras;
 pub(crate) mod counts;
 pub(crate) mod decisions;
+pub(crate) mod derived;
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod incidents;

@@ -9,7 +9,7 @@ use std::{
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CaptureKind, Digest, EventQuery, Millis, ObjectBase, PageSize,
-    ports::{Listing, PutOutcome, PutWhen},
+    ports::{Listing, PutOutcome, PutWhen, Version},
     testing,
 };
 use camtrail_store::LocalStore;
@@ -160,6 +160,24 @@ impl ObjectStore for Crossed {
     }
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get_bytes(key, max_bytes).await
+    }
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get_versioned(key, max_bytes).await
+    }
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        self.store.replace_bytes(key, bytes, was).await
+    }
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        self.store.fetch(key, dest, max_bytes).await
     }
     async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
         self.store.list(folder, after).await

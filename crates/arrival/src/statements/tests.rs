@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, Digest, EventQuery, MediaManifest, Millis, PageSize,
-    ports::{ArrivalSink, Catalog, Clock, Listing, PutOutcome, PutWhen, SystemClock},
+    ports::{ArrivalSink, Catalog, Clock, Listing, PutOutcome, PutWhen, SystemClock, Version},
     testing,
 };
 use camtrail_store::LocalStore;
@@ -56,6 +56,25 @@ impl ObjectStore for Watched {
     }
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get_bytes(key, max_bytes).await
+    }
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get_versioned(key, max_bytes).await
+    }
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        self.note(format!("put {}", key.rsplit('/').next().unwrap()));
+        self.store.replace_bytes(key, bytes, was).await
+    }
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        self.store.fetch(key, dest, max_bytes).await
     }
     async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
         self.store.list(folder, after).await

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod accounts;
+mod backfill;
 mod demo;
 mod doctor;
 mod import;
@@ -21,6 +22,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo => demo::demo().await,
         Command::Import(args) => import::import(&args).await,
         Command::Invoke(args) => invoke::invoke(&args).await,
+        Command::Backfill(args) => backfill::backfill(&args).await,
         Command::Rebuild(args) => rebuild::rebuild(&args).await,
         Command::User(command) => users::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,

@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) poster: bool,
     pub(crate) small: SmallRule,
     pub(crate) keep_original: bool,
+    /// Whether clips get previews unasked.
+    pub(crate) preview_always: bool,
     pub(crate) spool_max_bytes: u64,
     pub(crate) retention: RetentionConfig,
     pub(crate) http_listen: SocketAddr,
@@ -352,6 +354,11 @@ impl Settings {
             poster: config.media.poster,
             small: SmallRule { default: config.media.small, cameras: small },
             keep_original: config.media.keep_original,
+            preview_always: match config.media.preview.as_str() {
+                "ask" => false,
+                "always" => true,
+                other => return Err(check.wrong("media.preview", other, "\"ask\" or \"always\"")),
+            },
             spool_max_bytes: check.bytes("spool.max_bytes", &config.spool.max_bytes)?,
             retention: check.retention(&config.retention)?,
             http_listen: check.address("http.listen", &config.http.listen)?,
@@ -418,6 +425,14 @@ mod tests {
         assert_eq!(["gate", "porch", "other"].map(|name| of(&all, name)), [false, true, true]);
         let one = check("[[camera]]\nname = \"gate\"\nsmall = true\n").unwrap();
         assert!(one.small.any() && of(&one, "gate") && !of(&one, "porch"));
+    }
+
+    #[test]
+    fn previews_are_made_when_asked_for_or_always() {
+        assert!(!check("").unwrap().preview_always);
+        assert!(check("[media]\npreview = \"always\"\n").unwrap().preview_always);
+        let wrong = check("[media]\npreview = \"never\"\n").err().unwrap_or_default();
+        assert!(wrong.contains("media.preview") && wrong.contains("\"ask\" or \"always\""), "{wrong}");
     }
 
     #[test]

@@ -239,11 +239,20 @@ pub(crate) struct Media {
     pub(crate) small: bool,
     /// The original is kept beside a remuxed clip.
     pub(crate) keep_original: bool,
+    /// Previews of clips: `ask` (when somebody does) or `always` (when all else is done).
+    pub(crate) preview: String,
 }
 
 impl Default for Media {
     fn default() -> Self {
-        Self { remux: true, remux_limit: "30s".to_owned(), poster: true, small: false, keep_original: false }
+        Self {
+            remux: true,
+            remux_limit: "30s".to_owned(),
+            poster: true,
+            small: false,
+            keep_original: false,
+            preview: "ask".to_owned(),
+        }
     }
 }
 

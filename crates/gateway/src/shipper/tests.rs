@@ -13,7 +13,7 @@ use camtrail_model::{
     CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
     ports::{
         Catalog, Clock, Listing, MediaTool, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject,
-        SystemClock,
+        SystemClock, Version,
     },
     testing::PlainMedia,
 };
@@ -82,6 +82,24 @@ impl ObjectStore for Flaky {
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.get_bytes(key, max_bytes).await
     }
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get_versioned(key, max_bytes).await
+    }
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        self.store.replace_bytes(key, bytes, was).await
+    }
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        self.store.fetch(key, dest, max_bytes).await
+    }
     async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
         self.store.list(folder, after).await
     }
@@ -125,6 +143,26 @@ impl ObjectStore for OfGateway {
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.looks()?;
         self.0.get_bytes(key, max_bytes).await
+    }
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.looks()?;
+        self.0.get_versioned(key, max_bytes).await
+    }
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        self.0.replace_bytes(key, bytes, was).await
+    }
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        self.looks()?;
+        self.0.fetch(key, dest, max_bytes).await
     }
     async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
         self.looks()?;
@@ -192,6 +230,8 @@ impl Bench {
             cameras: Arc::new(crate::Book(Arc::new(catalog.clone()))),
             ledger: Arc::new(SqliteLedger::open(&dir.path().join("ledger.db"), &base).unwrap()),
             media,
+            manifests: camtrail_derive::Manifests::new(Arc::<Flaky>::clone(&store)),
+            later: None,
             zones,
             clock,
             config: Arc::new(config),

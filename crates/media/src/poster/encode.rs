@@ -80,9 +80,10 @@ fn guess(bytes_at_first: usize) -> u8 {
     u8::try_from(quality).unwrap_or(FIRST_QUALITY).clamp(WORST_QUALITY, FIRST_QUALITY - 1)
 }
 
-fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, MediaError> {
+/// A progressive JPEG; `quality` is 1 to 100.
+pub(crate) fn encode(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, MediaError> {
     let failed =
-        |error: &dyn std::fmt::Display| MediaError::Failed(format!("the poster can't be encoded: {error}"));
+        |error: &dyn std::fmt::Display| MediaError::Failed(format!("the picture can't be encoded: {error}"));
     let width = u16::try_from(picture.width()).map_err(|error| failed(&error))?;
     let height = u16::try_from(picture.height()).map_err(|error| failed(&error))?;
     let mut jpeg = Vec::with_capacity(2 * MAX_BYTES);

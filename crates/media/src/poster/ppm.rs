@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 /// The pictures of `stream`, up to the first that is broken or unfinished.
-pub(super) fn pictures(mut stream: &[u8]) -> Vec<RgbImage> {
+pub(crate) fn pictures(mut stream: &[u8]) -> Vec<RgbImage> {
     let mut found = Vec::new();
     while let Some((picture, rest)) = picture(stream) {
         found.push(picture);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 mod absence;
+mod copies;
 mod formats;
 mod hostile;
 mod processes;

@@ -1,4 +1,4 @@
-//! Media work on local files: probing, remuxing, posters.
+//! Media work on local files: probing, remuxing, posters, previews, renditions.
 
 use std::{path::Path, time::Duration};
 
@@ -46,7 +46,23 @@ pub struct Poster {
     pub blur: Option<String>,
 }
 
-/// A small rendition that was made.
+/// A preview that was made: pictures of a whole clip in one, row by row, [`crate::PREVIEW_COLUMNS`] in each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// JPEG bytes, fewer than [`Self::MAX_BYTES`].
+    pub jpeg: Vec<u8>,
+    /// How many pictures: 1 to [`Self::MAX_FRAMES`].
+    pub frames: u32,
+}
+
+impl Preview {
+    /// The most pictures of one.
+    pub const MAX_FRAMES: u32 = 16;
+    /// A list of events stays quick.
+    pub const MAX_BYTES: usize = 150_000;
+}
+
+/// A rendition that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rendition {
     /// Width in pixels.
@@ -87,6 +103,19 @@ pub trait MediaTool: Send + Sync {
         facts: &MediaFacts,
         dest: &Path,
     ) -> Result<Option<Rendition>, MediaError>;
+
+    /// Writes an H.264 copy of a clip for browsers that can't play its codec to `dest` (which must not exist): fast-start
+    /// MP4 of the clip's own size, at most 1920 pixels wide. Takes its time, bounded by the clip's length; one encode at a
+    /// time. Ok: `dest` is whole and durable. Otherwise `dest` doesn't exist.
+    async fn h264(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Rendition, MediaError>;
+
+    /// Makes a preview of a clip: pictures at equal distances.
+    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError>;
 
     /// Makes a poster of a clip or still.
     async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError>;

@@ -53,6 +53,10 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// Which content a small object had when it was read. Opaque: only the store that gave it understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
 /// A part of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -101,6 +105,24 @@ pub trait ObjectStore: Send + Sync {
 
     /// Reads a small object, at most `max_bytes`; `None`: not there.
     async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The same, with what [`Self::replace_bytes`] wants to know.
+    async fn get_versioned(
+        &self,
+        key: &str,
+        max_bytes: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, StoreError>;
+
+    /// Puts a small object only where it still has the content of `was` (`None`: where there is none); of any number of
+    /// calls at once, also from several processes, one is first. `true`: durable. `false`: another content is there, and
+    /// stays.
+    async fn replace_bytes(&self, key: &str, bytes: &[u8], was: Option<&Version>)
+    -> Result<bool, StoreError>;
+
+    /// Brings the object's bytes into the file `dest` (which must not exist). `Some`: all of them are there, so many.
+    /// `None`: no such object. Otherwise, and where it holds more than `max_bytes` (refused), `dest` doesn't exist. The
+    /// file may share its bytes with the store: it is only read, and removed when done with.
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError>;
 
     /// Where the object is a file of this machine's; `None` where the store is elsewhere. Says nothing about
     /// whether it exists.

@@ -1,4 +1,4 @@
-//! A [`MediaTool`] without ffmpeg: looks at the first and last bytes, can't remux, and its posters and small renditions are a word.
+//! A [`MediaTool`] without ffmpeg: looks at the first and last bytes, can't remux, and what it makes is a word.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     Completeness, Container, MediaFacts, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Rendition},
+    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
     sniff::{SNIFF_BYTES, sniff},
 };
 
@@ -58,6 +58,15 @@ impl MediaTool for PlainMedia {
         }
         std::fs::write(dest, b"small").map_err(|error| MediaError::Failed(error.to_string()))?;
         Ok(Some(Rendition { width: 640, height: 360, size: 5 }))
+    }
+
+    async fn h264(&self, _: &MediaSource, _: &MediaFacts, dest: &Path) -> Result<Rendition, MediaError> {
+        std::fs::write(dest, b"h264").map_err(|error| MediaError::Failed(error.to_string()))?;
+        Ok(Rendition { width: 1920, height: 1080, size: 4 })
+    }
+
+    async fn preview(&self, _: &MediaSource, _: &MediaFacts) -> Result<Preview, MediaError> {
+        Ok(Preview { jpeg: b"preview".to_vec(), frames: 16 })
     }
 
     async fn poster(&self, _: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {

@@ -76,6 +76,8 @@ pub async fn run<S: ObjectStore + 'static>(store: S, dir: &Path) {
     awkward_keys_are_kept_apart(&bench).await;
     large_and_empty_files(&bench).await;
     small_objects_are_replaced(&bench).await;
+    no_change_of_a_small_object_is_lost(&bench).await;
+    a_fetch_is_whole_or_nothing(&bench).await;
     a_delete_may_be_repeated(&bench).await;
     expiry_is_told_any_number_of_times(&bench).await;
     keys_cannot_climb(&bench).await;
@@ -153,6 +155,71 @@ async fn small_objects_are_replaced<S: ObjectStore + 'static>(bench: &Bench<S>) 
     bench.store.put_bytes(KEY, b"too much").await.unwrap();
     assert!(bench.store.get_bytes(KEY, 7).await.is_err(), "more than was asked for is no answer");
     assert!(bench.store.get_bytes(KEY, 8).await.is_ok());
+}
+
+/// NEVER-18: many read, add their own and write back; each either succeeds on what it read, or is told to read again.
+async fn no_change_of_a_small_object_is_lost<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    const KEY: &str = "derived/base/shared/x.jpg/media.json";
+    const WRITERS: u8 = 8;
+    let (store, of) = (&bench.store, "another content is left alone");
+    assert_eq!(store.get_versioned(KEY, 100).await.unwrap(), None);
+    assert!(store.replace_bytes(KEY, b"a", None).await.unwrap());
+    assert!(!store.replace_bytes(KEY, b"b", None).await.unwrap(), "{of}");
+    let (bytes, first) = store.get_versioned(KEY, 100).await.unwrap().unwrap();
+    assert_eq!(bytes, b"a");
+    assert!(store.replace_bytes(KEY, b"c", Some(&first)).await.unwrap());
+    assert!(!store.replace_bytes(KEY, b"d", Some(&first)).await.unwrap(), "{of}");
+    assert_eq!(bench.bytes(KEY).await.unwrap(), b"c");
+    assert!(store.get_versioned(KEY, 0).await.is_err(), "more than was asked for is no answer");
+    store.delete(KEY).await.unwrap();
+    assert!(!store.replace_bytes(KEY, b"e", Some(&first)).await.unwrap(), "what is gone isn't made anew");
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|mine| {
+            let store = Arc::clone(store);
+            tokio::spawn(async move {
+                loop {
+                    let read = store.get_versioned(KEY, 100).await.unwrap();
+                    let (mut bytes, was) = read.map_or((Vec::new(), None), |(bytes, was)| (bytes, Some(was)));
+                    bytes.push(mine);
+                    if store.replace_bytes(KEY, &bytes, was.as_ref()).await.unwrap() {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut all = bench.bytes(KEY).await.unwrap();
+    all.sort_unstable();
+    assert_eq!(all, (0..WRITERS).collect::<Vec<_>>());
+}
+
+async fn a_fetch_is_whole_or_nothing<S: ObjectStore + 'static>(bench: &Bench<S>) {
+    let large: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let dest = bench.dir.join("fetched");
+    for (key, bytes) in [(AWKWARD[0], &large[..]), ("base/fetched/empty.mp4", b"")] {
+        let size = bytes.len() as u64;
+        assert_eq!(bench.store.fetch(key, &dest, size).await.unwrap(), None, "{key}");
+        assert!(!dest.exists(), "{key}");
+        bench.put(key, bytes, "x", PutWhen::Absent).await;
+        if size > 0 {
+            let refused = bench.store.fetch(key, &dest, size - 1).await;
+            assert!(matches!(refused, Err(StoreError::Refused(_))), "{key}: {refused:?}");
+            assert!(!dest.exists(), "{key}");
+        }
+        assert_eq!(bench.store.fetch(key, &dest, size).await.unwrap(), Some(size), "{key}");
+        // Whatever becomes of the object, who fetched it keeps what came.
+        bench.put(key, b"other", "y", PutWhen::Always).await;
+        bench.store.delete(key).await.unwrap();
+        assert!(std::fs::read(&dest).unwrap() == bytes, "{key}");
+        bench.put(key, b"other", "y", PutWhen::Absent).await;
+        assert!(bench.store.fetch(key, &dest, 100).await.is_err(), "{key}: a file that is there stays");
+        assert!(std::fs::read(&dest).unwrap() == bytes, "{key}");
+        bench.store.delete(key).await.unwrap();
+        std::fs::remove_file(&dest).unwrap();
+    }
 }
 
 async fn a_delete_may_be_repeated<S: ObjectStore + 'static>(bench: &Bench<S>) {

@@ -70,8 +70,7 @@ impl Owner {
         let rooms = Rooms::open(&dir, settings).await?;
         let (stop, stopped) = watch::channel(false);
         let (desk, spool) = (rooms.desk(), rooms.spool.clone());
-        let shipper =
-            if dry_run { None } else { Some(tokio::spawn(rooms.shipper(settings)?.0.run(stopped))) };
+        let shipper = if dry_run { None } else { Some(tokio::spawn(rooms.shipper(settings).0.run(stopped))) };
         Ok(Self::Own(Box::new(Own { desk, spool, stop, shipper, _lock: lock })))
     }
 

@@ -2,7 +2,7 @@
 
 use camtrail_model::{
     Completeness, DerivedFiles, DerivedKey, MediaFacts, MediaManifest, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Rendition},
+    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
 };
 
 use super::*;
@@ -57,6 +57,17 @@ impl MediaTool for Media {
     ) -> Result<Option<Rendition>, MediaError> {
         Flaky::fails(&self.small_failures).map_err(|_| MediaError::Failed("the machine".to_owned()))?;
         PlainMedia.small(source, facts, dest).await
+    }
+    async fn h264(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Rendition, MediaError> {
+        PlainMedia.h264(source, facts, dest).await
+    }
+    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
+        PlainMedia.preview(source, facts).await
     }
     async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError> {
         PlainMedia.poster(source, facts).await

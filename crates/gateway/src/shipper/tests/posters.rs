@@ -2,7 +2,7 @@
 
 use camtrail_model::{
     Completeness, Container, DerivedFiles, MediaFacts, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Rendition},
+    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
 };
 
 use super::*;
@@ -41,6 +41,17 @@ impl MediaTool for Mirror {
         _: &Path,
     ) -> Result<Option<Rendition>, MediaError> {
         Ok(None)
+    }
+    async fn h264(
+        &self,
+        source: &MediaSource,
+        facts: &MediaFacts,
+        dest: &Path,
+    ) -> Result<Rendition, MediaError> {
+        PlainMedia.h264(source, facts, dest).await
+    }
+    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
+        PlainMedia.preview(source, facts).await
     }
     async fn poster(&self, source: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {
         let jpeg = std::fs::read(&source.path).map_err(|error| MediaError::Failed(error.to_string()))?;
