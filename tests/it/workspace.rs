@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 17] = [
+const FLOORS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
     ("services", &[]),
     ("auth", &["model"]),
+    ("oidc", &["model"]),
     ("spool", &["model", "durable"]),
     ("store", &["model", "durable"]),
     ("catalog", &["model", "durable"]),
@@ -19,7 +20,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("arrival", &["model"]),
     ("retention", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
-    ("api", &["model", "auth", "arrival"]),
+    ("api", &["model", "auth", "arrival", "oidc"]),
     ("webapp", &["api"]),
     ("lambda", &["model", "auth", "store", "aws", "arrival", "api", "webapp"]),
     (
@@ -38,6 +39,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
             "api",
             "retention",
             "aws",
+            "oidc",
             "webapp",
         ],
     ),

@@ -7,7 +7,9 @@
 mod cursor;
 mod dto;
 mod links;
+mod oidc;
 mod problem;
+mod reached;
 mod routes;
 mod security;
 mod signed_in;
@@ -24,6 +26,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::security::Credentials;
+pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus,
@@ -58,6 +61,7 @@ struct Document;
 fn documented() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
+        .routes(routes!(oidc::ways))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
         .routes(routes!(routes::viewed::mark_one))
@@ -70,6 +74,8 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", v1)
+        .routes(routes!(oidc::start))
+        .routes(routes!(oidc::callback))
         .routes(routes!(routes::system::healthz))
         .routes(routes!(routes::system::readyz))
 }

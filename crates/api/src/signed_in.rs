@@ -5,9 +5,10 @@ use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use camtrail_auth::Token;
 use camtrail_model::ports::User;
 
-use crate::{problem::Problem, state::Api};
+use crate::{problem::Problem, reached::Reached, state::Api};
 
-const COOKIE: &str = "camtrail_session";
+/// The name of the session's cookie.
+pub(crate) const SESSION_COOKIE: &str = "camtrail_session";
 /// How long a session lives, in seconds; it can be ended at any time before.
 pub(crate) const SESSION_S: i64 = 30 * 86_400;
 
@@ -22,7 +23,7 @@ impl FromRequestParts<Api> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let jar = CookieJar::from_headers(&parts.headers);
-        let Some(cookie) = jar.get(COOKIE) else { return Err(Problem::unauthorized()) };
+        let Some(cookie) = jar.get(SESSION_COOKIE) else { return Err(Problem::unauthorized()) };
         let token_sha256 = Token::sha256(cookie.value());
         match api.parts.accounts.session_user(&token_sha256, api.parts.clock.now()).await? {
             Some(user) => Ok(Self { user, token_sha256 }),
@@ -31,21 +32,21 @@ impl FromRequestParts<Api> for SignedIn {
     }
 }
 
-/// The `Set-Cookie` of a new session.
-pub(crate) fn cookie(api: &Api, token: &Token) -> Cookie<'static> {
-    base_cookie(api, token.text().to_owned(), SESSION_S)
+/// The `Set-Cookie` of a new session that lasts `lifetime_s` seconds.
+pub(crate) fn cookie(api: &Api, reached: &Reached, token: &Token, lifetime_s: i64) -> Cookie<'static> {
+    base_cookie(api, reached, token.text().to_owned(), lifetime_s)
 }
 
 /// The `Set-Cookie` that takes it away.
-pub(crate) fn no_cookie(api: &Api) -> Cookie<'static> {
-    base_cookie(api, String::new(), 0)
+pub(crate) fn no_cookie(api: &Api, reached: &Reached) -> Cookie<'static> {
+    base_cookie(api, reached, String::new(), 0)
 }
 
-fn base_cookie(api: &Api, value: String, max_age_s: i64) -> Cookie<'static> {
-    let mut made = Cookie::new(COOKIE, value);
+fn base_cookie(api: &Api, reached: &Reached, value: String, max_age_s: i64) -> Cookie<'static> {
+    let mut made = Cookie::new(SESSION_COOKIE, value);
     made.set_http_only(true);
     made.set_same_site(SameSite::Lax);
-    made.set_secure(api.is_https());
+    made.set_secure(reached.is_https);
     made.set_path(format!("{}/", api.parts.config.base_path));
     made.set_max_age(cookie::time::Duration::seconds(max_age_s));
     made

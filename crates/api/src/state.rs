@@ -11,11 +11,13 @@ use camtrail_model::{
         SignInFailures,
     },
 };
+use ipnet::IpNet;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use utoipa::ToSchema;
 
 use crate::{
+    oidc::Oidc,
     routes::{
         arrivals::{ARRIVALS_MAX, Webhook},
         ingest::INGESTS_MAX,
@@ -31,8 +33,12 @@ const LIVE_MAX: usize = 1_000;
 pub struct ApiConfig {
     /// Below which path everything stands: empty, or `/cams` (a slash before, none behind).
     pub base_path: String,
-    /// How the world reaches us, if configured: decides about `Secure` cookies and cross-site checks.
+    /// How the world reaches us, if configured: decides about `Secure` cookies, cross-site checks and absolute addresses.
     pub public_url: Option<String>,
+    /// Every connection is TLS: ours, not a proxy's.
+    pub tls: bool,
+    /// Whose `X-Forwarded-*` and `Forwarded` count.
+    pub trusted_proxies: Vec<IpNet>,
     /// How live updates are given.
     pub live: LiveMode,
 }
@@ -217,6 +223,8 @@ pub struct ApiParts {
     pub web: Arc<dyn WebFiles>,
     /// How the box is doing.
     pub status: Arc<dyn StatusSource>,
+    /// Sign-in by a provider; `None`: by password only.
+    pub oidc: Option<Oidc>,
     /// Takes notifications of the store; `None`: nobody may send any.
     pub webhook: Option<Webhook>,
     /// What is configured.
@@ -239,10 +247,5 @@ impl Api {
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         };
         Self { parts: Arc::new(parts) }
-    }
-
-    /// Whether people reach us by https, so that cookies may be `Secure`.
-    pub(crate) fn is_https(&self) -> bool {
-        self.parts.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 }

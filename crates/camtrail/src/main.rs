@@ -14,6 +14,7 @@ mod doors;
 mod first_start;
 #[cfg(feature = "aws")]
 mod ftp_accounts;
+mod https;
 mod memory;
 mod people;
 

@@ -4,16 +4,20 @@
 //! works, the web door answers 503, and opens by itself when the table is there.
 
 use std::{
+    io,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use axum::{
     Router,
     extract::Request,
     http::{StatusCode, header},
     response::IntoResponse,
+    serve::ListenerExt as _,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower::ServiceExt as _;
@@ -22,6 +26,7 @@ use crate::{
     app::{BoxStatus, Rooms, until},
     config::Settings,
     first_start,
+    https::{Https, TlsListener},
 };
 
 /// How long the start waits for tables.
@@ -50,6 +55,7 @@ impl People {
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<String>> {
         let stop = self.stop.clone();
+        let http = Door::open(http, &self.settings, tasks, &stop)?;
         let is_shared = self.settings.catalog.is_shared();
         let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
             Ok(opened) => opened,
@@ -112,17 +118,51 @@ fn when(ready: Arc<OnceLock<Router>>) -> Router {
         if let Some(router) = ready.get() {
             return router.clone().oneshot(request).await.into_response();
         }
-        let wait = [(header::RETRY_AFTER, "5"), (header::CACHE_CONTROL, "no-store")];
+        let wait = [
+            (header::RETRY_AFTER, "5"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ];
         let why = "the accounts can't be reached now: try again\n";
         (StatusCode::SERVICE_UNAVAILABLE, wait, why).into_response()
     })
 }
 
-async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+/// Where connections come from: in the clear, or after their handshake.
+enum Door {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
+impl Door {
+    fn open(
+        tcp: TcpListener,
+        settings: &Settings,
+        tasks: &mut JoinSet<()>,
+        stop: &watch::Receiver<bool>,
+    ) -> anyhow::Result<Self> {
+        let Some(files) = settings.http_tls.clone() else { return Ok(Self::Plain(tcp)) };
+        let https = Https::new(files).context("reading http.tls_cert and http.tls_key")?;
+        let listener = https.listen(tcp)?;
+        tasks.spawn(https.keep_fresh(stop.clone()));
+        Ok(Self::Tls(listener))
+    }
+}
+
+async fn serve(door: Door, router: Router, stopped: watch::Receiver<bool>) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(until(stopped.clone()));
+    let signal = until(stopped.clone());
+    let serving: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match door {
+        Door::Plain(tcp) => Box::pin(axum::serve(tcp, service).with_graceful_shutdown(signal).into_future()),
+        // `tap_io` has the addresses of any listener; there is nothing to tap.
+        Door::Tls(tls) => {
+            Box::pin(axum::serve(tls.tap_io(|_| {}), service).with_graceful_shutdown(signal).into_future())
+        }
+    };
     tokio::select! {
-        outcome = serving.into_future() => {
+        outcome = serving => {
             if let Err(error) = outcome {
                 tracing::error!(%error, "the web server stopped");
             }

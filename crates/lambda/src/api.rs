@@ -56,10 +56,14 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         key: SigningKey::new(secret),
         web: Arc::new(Embedded),
         status: Arc::new(Elsewhere { _never: never }),
+        oidc: None,
         webhook: None,
         config: ApiConfig {
             base_path: String::new(),
             public_url: settings.public_url.clone(),
+            // Who calls, and that it is by https, the HTTP API and `public_url` say.
+            tls: false,
+            trusted_proxies: Vec::new(),
             live: LiveMode::Poll,
         },
         stop,

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::Problem,
+    reached::Reached,
     signed_in::{self, SESSION_S, SignedIn},
     state::Api,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Session {
     username: String,
     /// What they may do.
     role: UserRole,
+    /// The sign-in provider vouches for them: their session is short, and renewed by `/auth/oidc/start?silent=1`.
+    by_provider: bool,
 }
 
 /// What a person may do.
@@ -58,7 +61,7 @@ impl From<&User> for Session {
             Role::Viewer => UserRole::Viewer,
             Role::Admin => UserRole::Admin,
         };
-        Self { username: user.name.clone(), role }
+        Self { username: user.name.clone(), role, by_provider: user.provider().is_some() }
     }
 }
 
@@ -77,6 +80,7 @@ impl From<&User> for Session {
 pub(crate) async fn sign_in(
     State(api): State<Api>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    reached: Reached,
     jar: CookieJar,
     body: Result<Json<Credentials>, JsonRejection>,
 ) -> Result<(CookieJar, Json<Session>), Problem> {
@@ -117,7 +121,7 @@ pub(crate) async fn sign_in(
         return Err(wrong());
     }
     tracing::info!(%peer, username, "signed in");
-    Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+    Ok((jar.add(signed_in::cookie(&api, &reached, &token, SESSION_S)), Json(Session::from(&user))))
 }
 
 /// What wrong sign-ins are counted by: the user and where they came from. Of fixed length, and telling nothing of a
@@ -155,6 +159,7 @@ pub(crate) async fn who(SignedIn { user, .. }: SignedIn) -> Json<Session> {
 )]
 pub(crate) async fn sign_out(
     State(api): State<Api>,
+    reached: Reached,
     jar: CookieJar,
     session: Result<SignedIn, Problem>,
 ) -> Result<(CookieJar, StatusCode), Problem> {
@@ -162,5 +167,5 @@ pub(crate) async fn sign_out(
         api.parts.accounts.end_session(&token_sha256).await?;
         tracing::info!(username = user.name, "signed out");
     }
-    Ok((jar.add(signed_in::no_cookie(&api)), StatusCode::NO_CONTENT))
+    Ok((jar.add(signed_in::no_cookie(&api, &reached)), StatusCode::NO_CONTENT))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
-use super::watch::Watch;
+use super::{oidc::Oidc, watch::Watch};
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     pub(crate) retention: Retention,
     pub(crate) http: Http,
+    pub(crate) oidc: Oidc,
 }
 
 impl Default for Config {
@@ -44,6 +45,7 @@ impl Default for Config {
             spool: Spool::default(),
             retention: Retention::default(),
             http: Http::default(),
+            oidc: Oidc::default(),
         }
     }
 }
@@ -284,6 +286,12 @@ pub(crate) struct Http {
     pub(crate) public_url: String,
     /// Below which path everything stands.
     pub(crate) base_path: String,
+    /// Certificate chain (PEM), with `tls_key`: only https is spoken.
+    pub(crate) tls_cert: String,
+    /// Private key (PEM).
+    pub(crate) tls_key: String,
+    /// Addresses and networks of proxies whose `X-Forwarded-*` or `Forwarded` count.
+    pub(crate) trusted_proxies: Vec<String>,
     /// `stream`; or `poll`, behind a proxy that holds answers back until they are whole.
     pub(crate) live: String,
 }
@@ -294,6 +302,9 @@ impl Default for Http {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: String::new(),
             base_path: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            trusted_proxies: Vec::new(),
             live: "stream".to_owned(),
         }
     }

@@ -33,12 +33,28 @@ impl Role {
 pub struct User {
     /// The name that they type; unique, case counts.
     pub name: String,
-    /// Argon2id in PHC string form.
+    /// Argon2id in PHC string form; or a [`provider_mark`], which no password fits.
     pub password_hash: String,
     /// What they may do.
     pub role: Role,
     /// A disabled user has no sessions and gets none.
     pub disabled: bool,
+}
+
+/// What a [`provider_mark`] begins with; no password hash does.
+const PROVIDER_MARK: &str = "oidc:";
+
+/// Stands in the place of a password hash for somebody whom an OpenID Connect provider vouches for: which provider, and
+/// who they are to it. Another one ends their sessions, as another password does.
+pub fn provider_mark(issuer: &str, subject: &str) -> String {
+    format!("{PROVIDER_MARK}{issuer} {subject}")
+}
+
+impl User {
+    /// The provider that vouches for them; `None`: they have a password.
+    pub fn provider(&self) -> Option<&str> {
+        self.password_hash.strip_prefix(PROVIDER_MARK)?.split_once(' ').map(|(issuer, _)| issuer)
+    }
 }
 
 /// An FTP account that was made at the first start or by command (not by configuration).

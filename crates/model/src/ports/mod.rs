@@ -18,6 +18,7 @@ mod tokens;
 
 pub use accounts::{
     ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, Role, SessionRow, User, is_account_name,
+    provider_mark,
 };
 pub use catalog::{Attached, CameraNote, CameraSummary, Catalog, CatalogError, Recorded, TestUpload};
 pub use clock::{Clock, SystemClock};
