@@ -15,6 +15,7 @@ struct Document {
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    prompt_values_supported: Option<Vec<String>>,
 }
 
 /// Where the provider does what.
@@ -26,6 +27,8 @@ pub(crate) struct Endpoints {
     pub(crate) user_info: Option<Url>,
     /// It takes our secret in the form, and not as a password.
     pub(crate) secret_in_form: bool,
+    /// How it is asked to let the person choose another account.
+    pub(crate) choose: &'static str,
 }
 
 /// Asks `issuer` for it.
@@ -43,7 +46,10 @@ pub(crate) async fn discover(fetch: &Fetch, issuer: &str) -> Result<Endpoints, R
     }
     let methods = document.token_endpoint_auth_methods_supported;
     let takes = |name: &str| methods.as_ref().is_some_and(|known| known.iter().any(|method| method == name));
+    let prompts = document.prompt_values_supported.unwrap_or_default();
+    let knows_choice = prompts.is_empty() || prompts.iter().any(|prompt| prompt == "select_account");
     Ok(Endpoints {
+        choose: if knows_choice { "select_account" } else { "login" },
         authorization: Fetch::address("authorization_endpoint", &document.authorization_endpoint)?,
         token: Fetch::address("token_endpoint", &document.token_endpoint)?,
         keys: Fetch::address("jwks_uri", &document.jwks_uri)?,

@@ -17,6 +17,6 @@ mod refusal;
 mod rules;
 
 pub use config::{ConfigProblem, Credential, ProviderConfig};
-pub use provider::{Attempt, Person, Provider};
+pub use provider::{Asking, Attempt, Person, Provider};
 pub use refusal::{Refusal, TokenFault};
 pub use rules::Rules;

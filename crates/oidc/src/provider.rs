@@ -75,6 +75,17 @@ pub struct Attempt {
     pub redirect_uri: String,
 }
 
+/// How much the provider asks the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// As it sees fit.
+    Usual,
+    /// Nothing: it sends back an error where it would have to.
+    Nothing,
+    /// Which account, even where only one is signed in.
+    WhichAccount,
+}
+
 /// Somebody whom the provider vouches for and the configuration lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -109,12 +120,11 @@ impl Provider {
         &self.config.issuer
     }
 
-    /// Where the browser goes. `silent`: the provider asks the person nothing, and sends back an error where it would
-    /// have to; `hint`: who it should be.
+    /// Where the browser goes. `hint`: who it should be.
     pub async fn authorization_url(
         &self,
         attempt: &Attempt,
-        silent: bool,
+        asking: Asking,
         hint: Option<&str>,
     ) -> Result<String, Refusal> {
         let endpoints = self.endpoints().await?;
@@ -128,8 +138,10 @@ impl Provider {
             .append_pair("nonce", &attempt.nonce)
             .append_pair("code_challenge", &challenge(&attempt.verifier))
             .append_pair("code_challenge_method", "S256");
-        if silent {
-            url.query_pairs_mut().append_pair("prompt", "none");
+        match asking {
+            Asking::Usual => {}
+            Asking::Nothing => drop(url.query_pairs_mut().append_pair("prompt", "none")),
+            Asking::WhichAccount => drop(url.query_pairs_mut().append_pair("prompt", endpoints.choose)),
         }
         if let Some(hint) = hint {
             url.query_pairs_mut().append_pair("login_hint", hint);

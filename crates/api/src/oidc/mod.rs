@@ -17,7 +17,7 @@ use axum::{
 };
 use axum_extra::extract::{CookieJar, Query};
 use camtrail_auth::Token;
-use camtrail_oidc::{Attempt, Provider, Refusal};
+use camtrail_oidc::{Asking, Attempt, Provider, Refusal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
@@ -143,6 +143,8 @@ pub(crate) struct StartQuery {
     return_to: Option<String>,
     /// `1`: only if the provider needn't ask the person anything.
     silent: Option<String>,
+    /// `1`: the provider asks which account.
+    choose: Option<String>,
     /// Whose session is to be renewed; with `silent`, nobody else comes in.
     #[param(example = "anna@example.org")]
     hint: Option<String>,
@@ -182,7 +184,12 @@ pub(crate) async fn start(
     let Ok(_turn) = oidc.turns.try_acquire() else {
         return Ok(told(&memory.return_to, Outcome::Unavailable));
     };
-    match oidc.provider.authorization_url(&attempt, memory.silent, memory.hint.as_deref()).await {
+    let asking = match query.choose.as_deref() {
+        _ if memory.silent => Asking::Nothing,
+        Some("1") => Asking::WhichAccount,
+        _ => Asking::Usual,
+    };
+    match oidc.provider.authorization_url(&attempt, asking, memory.hint.as_deref()).await {
         Ok(url) => Ok((jar.add(binding.cookie(&reached)), to(&url)).into_response()),
         Err(refusal) => {
             tracing::error!(%peer, error = %refusal, "a sign-in by the provider could not begin");

@@ -192,6 +192,8 @@ async fn a_session_is_renewed_without_a_question_or_not_at_all() {
         let path = format!("/auth/oidc/callback?error={error}&state={}", went.parameter("state"));
         assert_eq!(location(&fetch(&bench, &path, &went.cookie).await), "/cameras?sign_in=ended", "{error}");
     }
+    let choosing = begin(&bench, "?choose=1").await;
+    assert_eq!(choosing.parameter("prompt"), "select_account", "a wrong account is no dead end");
     let first = whole(&bench, &forger, query, "anna@example.org").await;
     let before = set(&first, "camtrail_session").unwrap();
     let other = whole(&bench, &forger, query, "ben@example.org").await;

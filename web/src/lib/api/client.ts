@@ -7,7 +7,7 @@ import type { Filters } from '../filters';
 import { apiRoot } from '../base';
 import { toApiError, Unreachable } from './problem';
 import type { paths } from './schema';
-import type { Camera, Event, EventPage, Session, Status } from './types';
+import type { Camera, Event, EventPage, Session, SignInWays, Status } from './types';
 
 const CALL_TIMEOUT_MS = 20_000;
 
@@ -58,6 +58,9 @@ const rfc3339 = (ms: number) => new Date(ms).toISOString();
 export const api = {
   session: (signal?: AbortSignal): Promise<Session> =>
     unwrap(client.GET('/api/v1/session', abortable(signal)), signal),
+
+  signInWays: (signal?: AbortSignal): Promise<SignInWays> =>
+    unwrap(client.GET('/api/v1/sign-in', abortable(signal)), signal),
 
   signIn: (username: string, password: string): Promise<Session> =>
     unwrap(client.POST('/api/v1/session', { body: { username, password } })),

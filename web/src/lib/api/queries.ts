@@ -12,6 +12,7 @@ const MAX_RETRY_DELAY_MS = 8_000;
 
 export const keys = {
   session: ['session'] as const,
+  signInWays: ['sign-in-ways'] as const,
   cameras: ['cameras'] as const,
   status: ['status'] as const,
   event: (id: string) => ['event', id] as const,
@@ -53,6 +54,11 @@ export const queries = {
       }
     },
     staleTime: Infinity,
+  }),
+  signInWays: () => ({
+    queryKey: keys.signInWays,
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.signInWays(signal),
+    staleTime: 60_000,
   }),
   cameras: () => ({
     queryKey: keys.cameras,
