@@ -58,17 +58,17 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::List(config) => {
             for user in open(&config).await?.accounts.users().await? {
-                println!(
-                    "{}\t{}{}",
-                    user.name,
-                    user.role.as_str(),
-                    if user.disabled { "\tdisabled" } else { "" }
-                );
+                let provider = user.provider().map_or_else(String::new, |issuer| format!("\tby {issuer}"));
+                let disabled = if user.disabled { "\tdisabled" } else { "" };
+                println!("{}\t{}{provider}{disabled}", user.name, user.role.as_str());
             }
         }
         UserCommand::Passwd { name, config } => {
             let accounts = open(&config).await?.accounts;
             let user = existing(&*accounts, &name).await?;
+            if let Some(issuer) = user.provider() {
+                bail!("{name} signs in by {issuer}, and has no password here to change");
+            }
             accounts.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
             println!("{name} has a new password; sessions with the old one have ended.");
         }
