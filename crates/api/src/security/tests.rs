@@ -159,7 +159,7 @@ async fn only_a_trusted_proxy_says_that_it_was_https() {
 #[tokio::test]
 async fn the_host_that_a_proxy_names_is_ours_and_a_strangers_is_not() {
     let bench = Bench::with(|parts| {
-        parts.config.trusted_proxies = vec!["10.0.0.2".parse::<std::net::IpAddr>().unwrap().into()]
+        parts.config.trusted_proxies = vec!["10.0.0.2".parse::<std::net::IpAddr>().unwrap().into()];
     })
     .await;
     for (peer, want) in [("10.0.0.2:9", StatusCode::NO_CONTENT), ("10.0.0.3:9", StatusCode::FORBIDDEN)] {
