@@ -1905,6 +1905,8 @@ export interface operations {
                 return_to?: string;
                 /** @description `1`: only if the provider needn't ask the person anything. */
                 silent?: string;
+                /** @description `1`: the provider asks which account. */
+                choose?: string;
                 /**
                  * @description Whose session is to be renewed; with `silent`, nobody else comes in.
                  * @example anna@example.org
