@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, header, request::Parts, uri::Authority},
+    http::{HeaderMap, HeaderName, Uri, header, request::Parts, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -49,7 +49,9 @@ impl Reached {
     pub(crate) fn home(&self, api: &Api) -> Option<String> {
         let config = &api.parts.config;
         if let Some(url) = &config.public_url {
-            let whole = config.base_path.is_empty() || url.ends_with(&config.base_path);
+            // With or without the base path: people write both.
+            let path = url.parse::<Uri>().map_or(String::new(), |url| url.path().to_owned());
+            let whole = config.base_path.is_empty() || path.ends_with(&config.base_path);
             return Some(if whole { url.clone() } else { format!("{url}{}", config.base_path) });
         }
         let scheme = if self.is_https { "https" } else { "http" };

@@ -283,13 +283,19 @@ async fn what_the_provider_and_the_browser_are_told_fits_how_the_request_came() 
     assert!(set(&by_stranger, "camtrail_oidc").is_some(), "not Secure: it would not come back");
     let went = Went { location: location(&by_stranger), cookie: String::new() };
     assert_eq!(went.parameter("redirect_uri"), "http://127.0.0.1:8080/cams/auth/oidc/callback");
-    let public = Bench::with(|parts| {
-        parts.oidc = Some(forger.oidc(rules()));
-        parts.config.base_path = "/cams".to_owned();
-        parts.config.public_url = Some("https://home.example.org/cams".to_owned());
-    })
-    .await;
-    let response = fetch(&public, "/cams/auth/oidc/start", "").await;
-    let went = Went { location: location(&response), cookie: String::new() };
-    assert_eq!(went.parameter("redirect_uri"), "https://home.example.org/cams/auth/oidc/callback");
+    for (public_url, want) in [
+        ("https://home.example.org/cams", "https://home.example.org/cams/auth/oidc/callback"),
+        ("https://home.example.org", "https://home.example.org/cams/auth/oidc/callback"),
+        ("https://cams", "https://cams/cams/auth/oidc/callback"),
+    ] {
+        let public = Bench::with(|parts| {
+            parts.oidc = Some(forger.oidc(rules()));
+            parts.config.base_path = "/cams".to_owned();
+            parts.config.public_url = Some(public_url.to_owned());
+        })
+        .await;
+        let response = fetch(&public, "/cams/auth/oidc/start", "").await;
+        let went = Went { location: location(&response), cookie: String::new() };
+        assert_eq!(went.parameter("redirect_uri"), want);
+    }
 }
