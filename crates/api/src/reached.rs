@@ -59,6 +59,15 @@ impl Reached {
     }
 }
 
+impl Reached {
+    /// The public address of this place, where the client named another host.
+    pub(crate) fn elsewhere(&self, api: &Api) -> Option<String> {
+        let public: Uri = api.parts.config.public_url.as_deref()?.parse().ok()?;
+        let (public, host) = (public.authority()?, self.host.as_deref()?);
+        (!public.as_str().eq_ignore_ascii_case(host)).then(|| self.home(api))?
+    }
+}
+
 /// What proxies say of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said {

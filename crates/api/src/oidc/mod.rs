@@ -11,7 +11,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{ConnectInfo, State},
+    extract::{ConnectInfo, RawQuery, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -148,6 +148,8 @@ pub(crate) struct StartQuery {
     /// Whose session is to be renewed; with `silent`, nobody else comes in.
     #[param(example = "anna@example.org")]
     hint: Option<String>,
+    /// `1`: sent on from another address of this server; not once more.
+    moved: Option<String>,
 }
 
 /// Begin to sign in by the provider.
@@ -166,10 +168,18 @@ pub(crate) async fn start(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     reached: Reached,
     jar: CookieJar,
+    RawQuery(raw): RawQuery,
     query: Result<Query<StartQuery>, axum_extra::extract::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let oidc = configured(&api)?;
+    if query.moved.is_none()
+        && let Some(home) = reached.elsewhere(&api)
+    {
+        // The provider leads back to the public address: a cookie of this one would not be there.
+        let rest = raw.map_or(String::new(), |raw| format!("&{raw}"));
+        return Ok(to(&format!("{home}/auth/oidc/start?moved=1{rest}")));
+    }
     let random = |error: camtrail_auth::RandomError| {
         tracing::error!(%error, "a sign-in could not begin");
         Problem::unavailable("no sign-in can begin now: try again")

@@ -294,7 +294,13 @@ async fn what_the_provider_and_the_browser_are_told_fits_how_the_request_came() 
             parts.config.public_url = Some(public_url.to_owned());
         })
         .await;
-        let response = fetch(&public, "/cams/auth/oidc/start", "").await;
+        let response = fetch(&public, "/cams/auth/oidc/start?return_to=/cams/cameras", "").await;
+        let moved = location(&response);
+        let there = want.replace("callback", "start?moved=1&return_to=/cams/cameras");
+        assert_eq!(moved, there, "the cookie must be the public address's");
+        let path = &moved[moved.find("/cams/auth").unwrap()..];
+        // From there straight to the provider, also where a proxy hides the public host from us.
+        let response = fetch(&public, path, "").await;
         let went = Went { location: location(&response), cookie: String::new() };
         assert_eq!(went.parameter("redirect_uri"), want);
     }

@@ -1912,6 +1912,8 @@ export interface operations {
                  * @example anna@example.org
                  */
                 hint?: string;
+                /** @description `1`: sent on from another address of this server; not once more. */
+                moved?: string;
             };
             header?: never;
             path?: never;
