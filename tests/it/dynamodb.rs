@@ -180,7 +180,7 @@ fn people_are_the_same_everywhere() {
     let there = at(&other, &here);
     assert_eq!(
         there.get("/api/v1/session").json(),
-        serde_json::json!({"username": "anna", "role": "viewer"})
+        serde_json::json!({"username": "anna", "role": "viewer", "by_provider": false})
     );
     assert_eq!(there.request("DELETE", "/api/v1/session", &[], None).status, 204);
     assert_eq!((who(&here), who(&there)), (401, 401), "signed out at one is signed out at both");

@@ -18,6 +18,7 @@ mod fsync_order;
 mod full;
 mod function_bench;
 mod functions;
+mod https;
 mod import;
 mod import_bucket;
 mod ingest;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 18] = [
+const FLOORS: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
     ("services", &[]),
     ("auth", &["model"]),
+    ("oidc", &["model"]),
     ("spool", &["model", "durable"]),
     ("store", &["model", "durable"]),
     ("catalog", &["model", "durable"]),
@@ -20,7 +21,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
     ("retention", &["model"]),
     ("derive", &["model", "durable"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool", "derive"]),
-    ("api", &["model", "auth", "arrival", "derive"]),
+    ("api", &["model", "auth", "arrival", "derive", "oidc"]),
     ("webapp", &["api"]),
     ("lambda", &["model", "auth", "store", "aws", "arrival", "api", "webapp"]),
     (
@@ -40,6 +41,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
             "retention",
             "derive",
             "aws",
+            "oidc",
             "webapp",
         ],
     ),

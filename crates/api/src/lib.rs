@@ -8,7 +8,9 @@ mod audit;
 mod cursor;
 mod dto;
 mod links;
+mod oidc;
 mod problem;
+mod reached;
 mod routes;
 mod security;
 mod signed_in;
@@ -26,6 +28,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::security::Credentials;
+pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, MetricsAccess,
@@ -65,6 +68,7 @@ fn documented() -> OpenApiRouter<Api> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(routes::session::sign_in, routes::session::who, routes::session::sign_out))
         .routes(routes!(routes::session::change_password))
+        .routes(routes!(oidc::ways))
         .routes(routes!(routes::events::list))
         .routes(routes!(routes::events::one, routes::decisions::change, routes::decisions::delete))
         .routes(routes!(routes::incidents::list))
@@ -91,6 +95,8 @@ fn documented() -> OpenApiRouter<Api> {
         .nest("/api/v1", v1)
         .routes(routes!(routes::shared::show))
         .routes(routes!(routes::shared::media))
+        .routes(routes!(oidc::start))
+        .routes(routes!(oidc::callback))
         .routes(routes!(routes::system::healthz))
         .routes(routes!(routes::system::readyz))
         .routes(routes!(routes::metrics::metrics))

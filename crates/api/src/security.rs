@@ -13,7 +13,11 @@ use camtrail_model::metrics::HTTP;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use crate::{problem::Problem, state::Api};
+use crate::{
+    problem::Problem,
+    reached::{self, Reached},
+    state::Api,
+};
 
 /// The largest request body. Sign-ins and the like are small; media never come this way.
 const BODY_MAX_BYTES: usize = 64 * 1024;
@@ -64,6 +68,7 @@ pub(crate) fn around(router: Router<Api>, api: &Api) -> Router<Api> {
                 .into_response()
         }))
         .layer(from_fn(trace))
+        .layer(from_fn_with_state(api.clone(), reached::find))
 }
 
 /// A browser says where a request comes from; another site's must not act with our cookie (NEVER-31). Programs
@@ -86,7 +91,7 @@ fn is_same_site(api: &Api, request: &Request) -> bool {
     let authority =
         |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
     let Some(from) = authority(origin) else { return false };
-    let host = text(&header::HOST).map(str::to_owned);
+    let host = request.extensions().get::<Reached>().and_then(|reached| reached.host.clone());
     let public = api.parts.config.public_url.as_deref().and_then(authority);
     host.as_ref() == Some(&from) || public.as_ref() == Some(&from)
 }
@@ -127,7 +132,14 @@ pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
     }
 }
 
+/// What no page of ours needs, and no page in our place may ask for.
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
+                           magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), serial=(), usb=()";
+/// A year; the domain's other hosts are not ours to speak for.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
 async fn secure_headers(State(policy): State<HeaderValue>, request: Request, next: Next) -> Response {
+    let is_https = request.extensions().get::<Reached>().is_some_and(|reached| reached.is_https);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -135,10 +147,16 @@ async fn secure_headers(State(policy): State<HeaderValue>, request: Request, nex
         ("referrer-policy", "no-referrer"),
         ("x-frame-options", "DENY"),
         ("cross-origin-opener-policy", "same-origin"),
+        // Media are drawn by our own pages only.
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS),
     ] {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    if is_https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
     response
 }
 
@@ -172,14 +190,4 @@ fn measure(method: &Method, route: Option<&MatchedPath>, status: u16, took: Dura
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shares_secret_is_in_no_log() {
-        assert_eq!(without_secret("/s/4dYhPq"), "/s/…");
-        assert_eq!(without_secret("/cams/s/4dYhPq"), "/cams/s/…");
-        assert_eq!(without_secret("/s/media/0123/object"), "/s/media/0123/object");
-        assert_eq!(without_secret("/api/v1/events"), "/api/v1/events");
-    }
-}
+mod tests;

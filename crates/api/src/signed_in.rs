@@ -17,9 +17,10 @@ use camtrail_model::{
     ports::{Role, Scope, Scopes, User, public_id},
 };
 
-use crate::{problem::Problem, state::Api, tries};
+use crate::{problem::Problem, reached::Reached, state::Api, tries};
 
-const COOKIE: &str = "camtrail_session";
+/// The name of the session's cookie.
+pub(crate) const SESSION_COOKIE: &str = "camtrail_session";
 /// How long a session lives, in seconds; it can be ended at any time before.
 pub(crate) const SESSION_S: i64 = 30 * 86_400;
 /// What a person's token begins with, so that scanners of published code know it.
@@ -87,7 +88,9 @@ async fn of_token(api: &Api, token_sha256: &[u8; 32]) -> Result<Option<(User, Sc
         token.token_sha256 == *token_sha256 && token.expires_at.is_none_or(|end| now < end)
     };
     let Some(token) = found.filter(is_good) else { return Ok(None) };
-    let user = parts.accounts.user(&token.user).await?.filter(|user| !user.disabled);
+    // Whom a provider vouches for is asked after again and again; a token would outlive that.
+    let may = |user: &User| !user.disabled && user.provider().is_none();
+    let user = parts.accounts.user(&token.user).await?.filter(may);
     if user.is_some() && token.last_used_at.is_none_or(|at| now.0 - at.0 >= USE_STEP_MS) {
         let hour = camtrail_model::Millis(now.0.div_euclid(USE_STEP_MS) * USE_STEP_MS);
         if let Err(error) = parts.api_tokens.touch_api_token(&token.id(), hour).await {
@@ -117,7 +120,7 @@ async fn somebody(parts: &Parts, api: &Api) -> Result<SignedIn, Problem> {
         return Err(Problem::no_api_token());
     }
     let jar = CookieJar::from_headers(&parts.headers);
-    let Some(cookie) = jar.get(COOKIE) else { return Err(Problem::unauthorized()) };
+    let Some(cookie) = jar.get(SESSION_COOKIE) else { return Err(Problem::unauthorized()) };
     let token_sha256 = Token::sha256(cookie.value());
     match api.parts.accounts.session_user(&token_sha256, api.parts.clock.now()).await? {
         Some(user) => Ok(SignedIn { user, proof: Proof::Session(token_sha256), peer }),
@@ -199,21 +202,21 @@ impl<P: Purpose> FromRequestParts<Api> for May<P> {
     }
 }
 
-/// The `Set-Cookie` of a new session.
-pub(crate) fn cookie(api: &Api, token: &Token) -> Cookie<'static> {
-    base_cookie(api, token.text().to_owned(), SESSION_S)
+/// The `Set-Cookie` of a new session that lasts `lifetime_s` seconds.
+pub(crate) fn cookie(api: &Api, reached: &Reached, token: &Token, lifetime_s: i64) -> Cookie<'static> {
+    base_cookie(api, reached, token.text().to_owned(), lifetime_s)
 }
 
 /// The `Set-Cookie` that takes it away.
-pub(crate) fn no_cookie(api: &Api) -> Cookie<'static> {
-    base_cookie(api, String::new(), 0)
+pub(crate) fn no_cookie(api: &Api, reached: &Reached) -> Cookie<'static> {
+    base_cookie(api, reached, String::new(), 0)
 }
 
-fn base_cookie(api: &Api, value: String, max_age_s: i64) -> Cookie<'static> {
-    let mut made = Cookie::new(COOKIE, value);
+fn base_cookie(api: &Api, reached: &Reached, value: String, max_age_s: i64) -> Cookie<'static> {
+    let mut made = Cookie::new(SESSION_COOKIE, value);
     made.set_http_only(true);
     made.set_same_site(SameSite::Lax);
-    made.set_secure(api.is_https());
+    made.set_secure(reached.is_https);
     made.set_path(format!("{}/", api.parts.config.base_path));
     made.set_max_age(cookie::time::Duration::seconds(max_age_s));
     made

@@ -12,12 +12,14 @@ use camtrail_model::{
         ObjectStore, ReviewState, Shares, SignInFailures,
     },
 };
+use ipnet::IpNet;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use utoipa::ToSchema;
 
 use crate::{
     audit::Budget,
+    oidc::Oidc,
     routes::{
         arrivals::{ARRIVALS_MAX, Webhook},
         ingest::INGESTS_MAX,
@@ -33,8 +35,12 @@ const LIVE_MAX: usize = 1_000;
 pub struct ApiConfig {
     /// Below which path everything stands: empty, or `/cams` (a slash before, none behind).
     pub base_path: String,
-    /// How the world reaches us, if configured: decides about `Secure` cookies and cross-site checks.
+    /// How the world reaches us, if configured: decides about `Secure` cookies, cross-site checks and absolute addresses.
     pub public_url: Option<String>,
+    /// Every connection is TLS: ours, not a proxy's.
+    pub tls: bool,
+    /// Whose `X-Forwarded-*` and `Forwarded` count.
+    pub trusted_proxies: Vec<IpNet>,
     /// How live updates are given.
     pub live: LiveMode,
     /// Who may read `/metrics`.
@@ -294,6 +300,8 @@ pub struct ApiParts {
     pub status: Arc<dyn StatusSource>,
     /// What is measured; `None`: it is told elsewhere.
     pub metrics: Option<Arc<dyn MetricsSource>>,
+    /// Sign-in by a provider; `None`: by password only.
+    pub oidc: Option<Oidc>,
     /// Takes notifications of the store; `None`: nobody may send any.
     pub webhook: Option<Webhook>,
     /// What is configured.
@@ -318,10 +326,5 @@ impl Api {
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         };
         Self { parts: Arc::new(parts) }
-    }
-
-    /// Whether people reach us by https, so that cookies may be `Secure`.
-    pub(crate) fn is_https(&self) -> bool {
-        self.parts.config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 }

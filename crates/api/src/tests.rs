@@ -64,10 +64,10 @@ impl WebFiles for Fixed {
     }
 }
 
-struct Bench {
+pub(crate) struct Bench {
     dir: tempfile::TempDir,
-    router: Router,
-    catalog: SqliteCatalog,
+    pub(crate) router: Router,
+    pub(crate) catalog: SqliteCatalog,
     store: Arc<LocalStore>,
     spool: Spool,
     _stop: tokio::sync::watch::Sender<bool>,
@@ -83,7 +83,7 @@ impl Bench {
         Self::with(|parts| (parts.intake, parts.config.live) = (None, LiveMode::Poll)).await
     }
 
-    async fn with(change: impl FnOnce(&mut ApiParts)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut ApiParts)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let catalog = SqliteCatalog::open(&dir.path().join("c.db"), &ObjectBase::default()).unwrap();
         let store = Arc::new(LocalStore::open(&dir.path().join("store")).unwrap());
@@ -132,6 +132,7 @@ impl Bench {
             web: Arc::new(Fixed),
             status: Arc::new(Fixed),
             metrics: Some(Arc::new(Fixed)),
+            oidc: None,
             webhook: None,
             config: ApiConfig::default(),
             stop: stopped,
@@ -146,17 +147,17 @@ impl Bench {
         [read("c.db"), read("c.db-wal")].concat()
     }
 
-    async fn send(&self, request: Request<Body>) -> Response {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         self.send_from("127.0.0.1:9", request).await
     }
 
-    async fn send_from(&self, peer: &str, request: Request<Body>) -> Response {
+    pub(crate) async fn send_from(&self, peer: &str, request: Request<Body>) -> Response {
         let mut request = request;
         request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    async fn get(&self, path: &str, cookie: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, path: &str, cookie: &str) -> (StatusCode, Value) {
         let request = Request::get(path).header(header::COOKIE, cookie).body(Body::empty()).unwrap();
         read(self.send(request).await).await
     }
@@ -165,8 +166,18 @@ impl Bench {
         self.sign_in_as("anna", password).await
     }
 
-    async fn sign_in_as(&self, username: &str, password: &str) -> Response {
+    pub(crate) async fn sign_in_as(&self, username: &str, password: &str) -> Response {
         self.sign_in_from("127.0.0.1:9", username, password).await
+    }
+
+    /// A session, below a base path.
+    pub(crate) async fn cookie_of_at(&self, base_path: &str, username: &str) -> String {
+        let body = json!({ "username": username, "password": "right" }).to_string();
+        let request = Request::post(format!("{base_path}/api/v1/session"));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
+        let response = self.send(request).await;
+        response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
     }
 
     async fn sign_in_from(&self, peer: &str, username: &str, password: &str) -> Response {
@@ -179,7 +190,7 @@ impl Bench {
         self.cookie_of("anna").await
     }
 
-    async fn cookie_of(&self, username: &str) -> String {
+    pub(crate) async fn cookie_of(&self, username: &str) -> String {
         let response = self.sign_in_as(username, "right").await;
         assert_eq!(response.status(), StatusCode::OK);
         let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
@@ -188,7 +199,7 @@ impl Bench {
     }
 }
 
-async fn read(response: Response) -> (StatusCode, Value) {
+pub(crate) async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
@@ -196,10 +207,13 @@ async fn read(response: Response) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn every_documented_call_wants_a_session_unless_it_is_public() {
-    const PUBLIC: [&str; 6] = [
+    const PUBLIC: [&str; 9] = [
         "/healthz",
         "/readyz",
         "/api/v1/session",
+        "/api/v1/sign-in",
+        "/auth/oidc/start",
+        "/auth/oidc/callback",
         "/api/v1/media/{id}/{file}",
         "/s/{token}",
         "/s/media/{id}/{file}",
@@ -238,7 +252,7 @@ async fn signing_out_ends_the_session_itself() {
     let cookie = bench.cookie().await;
     assert_eq!(
         bench.get("/api/v1/session", &cookie).await,
-        (StatusCode::OK, json!({"username": "anna", "role": "viewer"}))
+        (StatusCode::OK, json!({"username": "anna", "role": "viewer", "by_provider": false}))
     );
     let request =
         Request::delete("/api/v1/session").header(header::COOKIE, &cookie).body(Body::empty()).unwrap();

@@ -66,8 +66,10 @@ impl Passwords {
         })
     }
 
-    /// Whether `password` is the one of `hash`; `None` (an unknown name) takes as long as a wrong password.
+    /// Whether `password` is the one of `hash`; `None` (an unknown name), and what is no hash (somebody without a
+    /// password), take as long as a wrong password.
     pub async fn verify(&self, password: &[u8], hash: Option<&str>) -> bool {
+        let hash = hash.filter(|hash| is_password_hash(hash));
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).to_owned();
         let mut message = hash.clone().into_bytes();

@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource, Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Oidc, SpoolStatus, Status, StatusSource,
+    Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -25,6 +26,7 @@ use camtrail_model::{
     CameraZones, Millis,
     ports::{ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
 };
+use camtrail_oidc::Provider;
 use camtrail_retention::Sweeper;
 use camtrail_spool::{Spool, SpoolConfig};
 use camtrail_store::{LocalStore, S3Config, S3Store};
@@ -38,7 +40,7 @@ use tokio::{
 use crate::{
     announce::Announcer,
     catalogs::Catalogs,
-    config::{ArrivalMode, Settings, StoreSettings},
+    config::{ArrivalMode, OidcSettings, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
     measured::{self, Measured},
@@ -370,6 +372,7 @@ impl Rooms {
             web: Arc::new(Embedded),
             status,
             metrics: Some(measured),
+            oidc: settings.oidc.clone().map(sign_in_by).transpose()?,
             webhook: settings.arrival_token.clone().map(|token| Webhook {
                 function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
                 token,
@@ -377,6 +380,8 @@ impl Rooms {
             config: ApiConfig {
                 base_path: settings.base_path.clone(),
                 public_url: settings.public_url.clone(),
+                tls: settings.http_tls.is_some(),
+                trusted_proxies: settings.trusted_proxies.clone(),
                 live: settings.live,
                 people: settings.people,
                 metrics: settings.metrics,
@@ -396,6 +401,11 @@ fn sink(arrivals: Arc<Arrivals>, settings: &Settings) -> anyhow::Result<Arc<dyn 
         }
         (ArrivalMode::Announced(_), None) => bail!("arrival.url needs arrival.token_file"),
     })
+}
+
+fn sign_in_by(oidc: OidcSettings) -> anyhow::Result<Oidc> {
+    let provider = Provider::new(oidc.provider).context("preparing for the sign-in provider")?;
+    Ok(Oidc::new(provider, oidc.name, oidc.session))
 }
 
 fn open_store(dir: &DataDir, settings: &StoreSettings) -> anyhow::Result<Arc<dyn ObjectStore>> {

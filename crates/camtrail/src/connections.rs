@@ -6,11 +6,11 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
     sync::{Semaphore, watch},
 };
 use tower::ServiceExt as _;
@@ -23,32 +23,39 @@ const CONNECTIONS_MAX: u32 = 2_048;
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// The largest head, and what is buffered of a body.
 const BUFFER_MAX_BYTES: usize = 128 * 1024;
-/// After accepting failed (no file handles left), it is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// What is under way may go on for so long when the program stops.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until `stopped`, and then what is under way.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+pub(crate) async fn serve<L: Listener<Addr = SocketAddr>>(
+    listener: L,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
     serve_with(HEAD_WITHIN, listener, router, stopped).await;
 }
 
-async fn serve_with(
+async fn serve_with<L: Listener<Addr = SocketAddr>>(
     head_within: Duration,
-    listener: TcpListener,
+    mut listener: L,
     router: Router,
     stopped: watch::Receiver<bool>,
 ) {
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
+        let accepted = async {
+            let permit = free.clone().acquire_owned().await.ok()?;
+            // What fails of the client's doing is passed over, what fails of ours is tried again: axum's affair.
+            Some((permit, listener.accept().await))
+        };
         let accepted = tokio::select! {
-            accepted = accept(&listener, &free) => accepted,
+            accepted = accepted => accepted,
             () = until(stopped.clone()) => break,
         };
-        let Some((permit, stream, peer)) = accepted else { break };
+        let Some((permit, accepted)) = accepted else { break };
         let (router, stopped) = (router.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection((stream, peer), head_within, router, stopped).await;
+            connection(accepted, head_within, router, stopped).await;
             drop(permit);
         });
     }
@@ -57,30 +64,8 @@ async fn serve_with(
     let _ = tokio::time::timeout(GRACE, free.acquire_many(CONNECTIONS_MAX)).await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    free: &Arc<Semaphore>,
-) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let permit = free.clone().acquire_owned().await.ok()?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => return Some((permit, stream, peer)),
-            Err(error) if is_the_clients(&error) => {}
-            Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
-                tokio::time::sleep(AGAIN_AFTER).await;
-            }
-        }
-    }
-}
-
-fn is_the_clients(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
 async fn connection(
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, SocketAddr),
     head_within: Duration,
     router: Router,
     stopped: watch::Receiver<bool>,
@@ -110,7 +95,10 @@ async fn connection(
 #[cfg(test)]
 mod tests {
     use axum::routing::{get, post};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
 

@@ -15,6 +15,7 @@ mod doors;
 mod first_start;
 #[cfg(feature = "aws")]
 mod ftp_accounts;
+mod https;
 mod measured;
 mod memory;
 mod people;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use axum::{
     Router,
     extract::Request,
@@ -20,8 +21,8 @@ use tower::ServiceExt as _;
 use crate::{
     app::{BoxStatus, Rooms, until},
     config::Settings,
-    connections::serve,
-    first_start,
+    connections, first_start,
+    https::{Https, TlsListener},
     measured::Measured,
 };
 
@@ -50,6 +51,7 @@ impl People {
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<String>> {
         let stop = self.stop.clone();
+        let http = Door::open(http, &self.settings, tasks, &stop)?;
         let is_shared = self.settings.catalog.is_shared();
         let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
             Ok(opened) => opened,
@@ -115,8 +117,42 @@ fn when(ready: Arc<OnceLock<Router>>) -> Router {
         if let Some(router) = ready.get() {
             return router.clone().oneshot(request).await.into_response();
         }
-        let wait = [(header::RETRY_AFTER, "5"), (header::CACHE_CONTROL, "no-store")];
+        let wait = [
+            (header::RETRY_AFTER, "5"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ];
         let why = "the accounts can't be reached now: try again\n";
         (StatusCode::SERVICE_UNAVAILABLE, wait, why).into_response()
     })
+}
+
+/// Where connections come from: in the clear, or after their handshake.
+enum Door {
+    Plain(TcpListener),
+    Tls(TlsListener),
+}
+
+impl Door {
+    fn open(
+        tcp: TcpListener,
+        settings: &Settings,
+        tasks: &mut JoinSet<()>,
+        stop: &watch::Receiver<bool>,
+    ) -> anyhow::Result<Self> {
+        let Some(files) = settings.http_tls.clone() else { return Ok(Self::Plain(tcp)) };
+        let https = Https::new(files).context("reading http.tls_cert and http.tls_key")?;
+        let listener = https.listen(tcp)?;
+        tasks.spawn(https.keep_fresh(stop.clone()));
+        Ok(Self::Tls(listener))
+    }
+}
+
+async fn serve(door: Door, router: Router, stopped: watch::Receiver<bool>) {
+    match door {
+        Door::Plain(tcp) => connections::serve(tcp, router, stopped).await,
+        Door::Tls(tls) => connections::serve(tls, router, stopped).await,
+    }
 }

@@ -63,10 +63,14 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         status: Arc::new(Elsewhere { _never: never }),
         // CloudWatch has the functions' own.
         metrics: None,
+        oidc: None,
         webhook: None,
         config: ApiConfig {
             base_path: String::new(),
             public_url: settings.public_url.clone(),
+            // Who calls, and that it is by https, the HTTP API and `public_url` say.
+            tls: false,
+            trusted_proxies: Vec::new(),
             live: LiveMode::Poll,
             people: settings.people,
             metrics: MetricsAccess::Off,

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::Problem,
+    reached::Reached,
     routes::users::hashed,
     signed_in::{self, May, Proof, SESSION_S, SignedIn, ToRead},
     state::Api,
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     username: String,
     /// What they may do.
     role: UserRole,
+    /// The sign-in provider vouches for them: their session is short, and renewed by `/auth/oidc/start?silent=1`.
+    by_provider: bool,
 }
 
 /// What a person may do.
@@ -77,7 +80,8 @@ impl From<UserRole> for Role {
 
 impl From<&User> for Session {
     fn from(user: &User) -> Self {
-        Self { username: user.name.clone(), role: user.role.into() }
+        let by_provider = user.provider().is_some();
+        Self { username: user.name.clone(), role: user.role.into(), by_provider }
     }
 }
 
@@ -97,6 +101,7 @@ impl From<&User> for Session {
 pub(crate) async fn sign_in(
     State(api): State<Api>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    reached: Reached,
     jar: CookieJar,
     body: Result<Json<Credentials>, JsonRejection>,
 ) -> Result<(CookieJar, Json<Session>), Problem> {
@@ -135,7 +140,7 @@ pub(crate) async fn sign_in(
     tracing::info!(%peer, username, "signed in");
     api.noted_of(Some(&user.name), from, AuditAction::SignedIn, &user.name, "").await;
     count("ok");
-    Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&user))))
+    Ok((jar.add(signed_in::cookie(&api, &reached, &token, SESSION_S)), Json(Session::from(&user))))
 }
 
 fn count(outcome: &'static str) {
@@ -187,6 +192,7 @@ pub(crate) struct NewPassword {
 pub(crate) async fn change_password(
     State(api): State<Api>,
     who: SignedIn,
+    reached: Reached,
     jar: CookieJar,
     body: Result<Json<NewPassword>, JsonRejection>,
 ) -> Result<(CookieJar, Json<Session>), Problem> {
@@ -196,6 +202,10 @@ pub(crate) async fn change_password(
         return Err(Problem::bad_request(format!("current is longer than {CREDENTIAL_MAX_BYTES} bytes")));
     }
     let (parts, user) = (&api.parts, &who.user);
+    if let Some(issuer) = user.provider() {
+        let detail = format!("you sign in by {issuer}, and have no password here to change");
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
     // Whoever found an open browser is no better off than at the door.
     let key = failures_key(&api, who.peer, &user.name);
     let attempt = parts.sign_ins.attempt(Rule::ACCOUNT, &key, parts.clock.now()).await;
@@ -209,7 +219,7 @@ pub(crate) async fn change_password(
     parts.accounts.put_user(&changed).await?;
     api.noted(&who, AuditAction::PasswordChanged, &user.name, "").await;
     let token = begin(&api, &changed).await?;
-    Ok((jar.add(signed_in::cookie(&api, &token)), Json(Session::from(&changed))))
+    Ok((jar.add(signed_in::cookie(&api, &reached, &token, SESSION_S)), Json(Session::from(&changed))))
 }
 
 /// A new session of somebody who has just proved their password.
@@ -248,6 +258,7 @@ pub(crate) async fn who(who: May<ToRead>) -> Json<Session> {
 )]
 pub(crate) async fn sign_out(
     State(api): State<Api>,
+    reached: Reached,
     jar: CookieJar,
     session: Result<SignedIn, Problem>,
 ) -> Result<(CookieJar, StatusCode), Problem> {
@@ -258,5 +269,5 @@ pub(crate) async fn sign_out(
         tracing::info!(username = who.user.name, "signed out");
         api.noted(&who, AuditAction::SignedOut, &who.user.name, "").await;
     }
-    Ok((jar.add(signed_in::no_cookie(&api)), StatusCode::NO_CONTENT))
+    Ok((jar.add(signed_in::no_cookie(&api, &reached)), StatusCode::NO_CONTENT))
 }

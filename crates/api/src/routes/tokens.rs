@@ -188,6 +188,12 @@ pub(crate) async fn create(
     let expected = "{\"name\": …, \"scopes\": [\"read\", …], \"expires_at\": …}";
     let Json(new) = body.map_err(|error| Problem::of_body(&error, expected))?;
     let (scopes, expires_at) = new.check(&who, now)?;
+    if let Some(issuer) = who.user.provider() {
+        let detail = format!(
+            "you sign in by {issuer}, and a token would outlive what it says of you: tokens are for users with a password here"
+        );
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
     let there = api.parts.api_tokens.api_tokens().await?;
     if there.iter().filter(|token| token.user == who.user.name).count() >= API_TOKENS_MAX {
         let detail = format!("you have {API_TOKENS_MAX} tokens: revoke some");

@@ -224,6 +224,12 @@ pub(crate) async fn change(
         user.sight = sight(cameras)?;
     }
     fits(user.role, &user.sight)?;
+    if let (Some(issuer), true) = (before.provider(), changes.password.is_some() || changes.role.is_some()) {
+        let detail = format!(
+            "{name} signs in by {issuer}: their password is kept there, and their role follows oidc.admins"
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     if let Some(password) = &changes.password {
         user.password_hash = hashed(&api, password).await?;
     }

@@ -11,7 +11,7 @@ use camtrail_auth::readable_password;
 use crate::{
     app::{App, Shape},
     cli::ConfigArgs,
-    commands::serve::{print_welcome, stop_signal},
+    commands::serve::{print_welcome, scheme, stop_signal},
     config,
     first_start::{Given, Shown},
 };
@@ -26,9 +26,10 @@ pub(crate) async fn demo() -> anyhow::Result<()> {
     let given =
         Given { admin_password: Some(readable_password()?), ftp_password: Some(readable_password()?) };
     let zone = settings.zones.default_zone().clone();
+    let scheme = scheme(&settings);
     let app = App::start(settings, &given, Shape::Box).await?;
     let shown = Shown { admin_password: given.admin_password, ftp_password: given.ftp_password.clone() };
-    print_welcome(app.http, app.ftp, "", &shown);
+    print_welcome(app.http, app.ftp, scheme, "", &shown);
     println!("  Three simulated cameras upload to it by FTP, now and every few seconds.");
     println!("  Everything is in {}; Ctrl-C stops and removes it.", scratch.path().display());
     println!();

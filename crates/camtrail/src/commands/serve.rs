@@ -12,11 +12,16 @@ use crate::{
 pub(crate) async fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::settings(args)?;
     can_be_told(&settings)?;
-    let base_path = settings.base_path.clone();
+    let (base_path, scheme) = (settings.base_path.clone(), scheme(&settings));
     let app = App::start(settings, &Given::from_environment(), Shape::Box).await?;
-    print_welcome(app.http, app.ftp, &base_path, &app.shown);
+    print_welcome(app.http, app.ftp, scheme, &base_path, &app.shown);
     until_stopped(app).await;
     Ok(())
+}
+
+/// How browsers speak to the web door.
+pub(crate) fn scheme(settings: &Settings) -> &'static str {
+    if settings.http_tls.is_some() { "https" } else { "http" }
 }
 
 /// What would leave this one's own catalog empty is no choice for `serve`.
@@ -47,7 +52,7 @@ fn can_be_told(settings: &Settings) -> Result<(), ConfigError> {
 pub(crate) async fn gateway(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::settings(args)?;
     let app = App::start(settings, &Given::from_environment(), Shape::Gateway).await?;
-    print_welcome(app.http, app.ftp, "", &app.shown);
+    print_welcome(app.http, app.ftp, "http", "", &app.shown);
     until_stopped(app).await;
     Ok(())
 }
@@ -64,13 +69,19 @@ async fn until_stopped(app: App) {
 }
 
 /// What a person needs, once, on standard output (logs go to stderr).
-pub(crate) fn print_welcome(http: Option<SocketAddr>, ftp: SocketAddr, base_path: &str, shown: &Shown) {
+pub(crate) fn print_welcome(
+    http: Option<SocketAddr>,
+    ftp: SocketAddr,
+    scheme: &str,
+    base_path: &str,
+    shown: &Shown,
+) {
     println!();
     let what = if http.is_some() { "Camtrail" } else { "Camtrail's gateway" };
     println!("  {what} is running.");
     println!();
     if let Some(http) = http {
-        println!("  Open      http://{}{base_path}/", reachable(http));
+        println!("  Open      {scheme}://{}{base_path}/", reachable(http));
         match &shown.admin_password {
             Some(password) => println!("  Sign in   admin / {password}      (shown only this once)"),
             None => println!("  Sign in   with your user and password"),

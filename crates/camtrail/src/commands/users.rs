@@ -83,13 +83,17 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
                     .sight
                     .to_text()
                     .map_or_else(String::new, |names| format!("\tonly {}", names.replace('\n', ", ")));
-                println!("{}\t{}{disabled}{cameras}", user.name, user.role.as_str());
+                let provider = user.provider().map_or_else(String::new, |issuer| format!("\tby {issuer}"));
+                println!("{}\t{}{provider}{disabled}{cameras}", user.name, user.role.as_str());
             }
             Ok(())
         }
         UserCommand::Passwd { name, config } => {
             let desk = open(&config).await?;
             let user = existing(&*desk.catalogs.accounts, &name).await?;
+            if let Some(issuer) = user.provider() {
+                bail!("{name} signs in by {issuer}, and has no password here to change");
+            }
             desk.catalogs.accounts.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
             desk.noted(AuditAction::PasswordChanged, &name, "").await?;
             println!("{name} has a new password; sessions with the old one have ended.");
@@ -183,6 +187,9 @@ async fn change(
     let desk = open(config).await?;
     let accounts = &desk.catalogs.accounts;
     let mut user = existing(&**accounts, name).await?;
+    if let (Some(issuer), Some(_)) = (user.provider(), role) {
+        bail!("{name} signs in by {issuer}: their role follows oidc.admins");
+    }
     user.role = role.unwrap_or(user.role);
     user.sight = sight.unwrap_or(user.sight);
     fits(user.role, &user.sight)?;
@@ -216,6 +223,11 @@ async fn token(
     let scopes = Scopes::new(scopes.iter().copied().map(Scope::from));
     if scopes.names(Scope::Admin) && user.role != Role::Admin {
         bail!("{name} is no admin: a token is good for no more than its user");
+    }
+    if let Some(issuer) = user.provider() {
+        bail!(
+            "{name} signs in by {issuer}, and a token would outlive what that provider says: make one for a user with a password"
+        );
     }
     if user.disabled {
         bail!("{name} is locked out: `camtrail user enable` lets them in again");

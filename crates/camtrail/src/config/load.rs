@@ -78,7 +78,11 @@ fn set(table: &mut Table, name: &str, value: OsString) -> Result<(), ConfigError
     }
     let value = match default.as_ref().and_then(|value| value.get(key.as_str())) {
         Some(Value::String(_)) => Value::String(text),
-        Some(Value::Array(_)) => return Err(wrong("is a list: set it in the configuration file")),
+        Some(Value::Array(_)) => list(&text).ok_or_else(|| {
+            wrong(&format!(
+                "found {text:?}, but it is a list: write it as in the file, such as [\"a\", \"b\"]"
+            ))
+        })?,
         Some(Value::Boolean(_)) => Value::Boolean(
             text.parse().map_err(|_| wrong(&format!("found {text:?}, expected true or false")))?,
         ),
@@ -89,6 +93,13 @@ fn set(table: &mut Table, name: &str, value: OsString) -> Result<(), ConfigError
     };
     at.insert(key.clone(), value);
     Ok(())
+}
+
+/// A list as TOML writes it.
+fn list(text: &str) -> Option<Value> {
+    let table: Table = format!("list = {text}").parse().ok()?;
+    // One key: more would have come out of the text.
+    (table.len() == 1).then(|| table["list"].clone()).filter(Value::is_array)
 }
 
 #[cfg(test)]
@@ -117,11 +128,13 @@ mod tests {
                 ("CAMTRAIL__TIME_ZONE", "Europe/Berlin"),
                 ("CAMTRAIL__MEDIA__REMUX", "false"),
                 ("CAMTRAIL__SPOOL__MAX_BYTES", "5000"),
+                ("CAMTRAIL__HTTP__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
                 ("CAMTRAIL_ADMIN_PASSWORD", "not a key"),
             ],
         )
         .unwrap();
         assert_eq!((config.retention.days, config.time_zone.as_str()), (9, "Europe/Berlin"));
+        assert_eq!(config.http.trusted_proxies, ["10.0.0.0/8"]);
         assert_eq!((config.media.remux, config.spool.max_bytes.as_str()), (false, "5000"));
     }
 
@@ -143,6 +156,8 @@ mod tests {
             ),
             ("", &[("CAMTRAIL__RETENTION__DAYS", "soon")], "found \"soon\", expected a whole number"),
             ("", &[("CAMTRAIL__CAMERA", "x")], "is a list"),
+            ("", &[("CAMTRAIL__CAMERA", "[]\nx = 1")], "is a list"),
+            ("", &[("CAMTRAIL__OIDC__ADMINS", "[1]")], "oidc.admins[0]: invalid type"),
         ] {
             let error = with(text, environment).unwrap_err();
             assert!(error.contains(want), "{text:?}: {error}");

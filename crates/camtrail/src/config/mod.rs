@@ -6,7 +6,9 @@
 mod arrival;
 mod bucket;
 mod error;
+mod http;
 mod load;
+mod oidc;
 mod settings;
 mod shape;
 mod watch;
@@ -15,6 +17,7 @@ pub(crate) use arrival::ArrivalMode;
 pub(crate) use bucket::{SERVER_EXPECTED, server_address, variable};
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
+pub(crate) use oidc::OidcSettings;
 pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;

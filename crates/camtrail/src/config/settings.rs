@@ -15,16 +15,19 @@ use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase, units};
 use camtrail_retention::RetentionConfig;
 use camtrail_store::S3Config;
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use super::{
     ConfigError,
     arrival::{self, ArrivalMode},
-    bucket,
+    bucket, http,
     load::Loaded,
+    oidc::{self, OidcSettings},
     shape::{Camera, Config, Ftp, FtpAccount, Retention},
     watch,
 };
+use crate::https::CertificateFiles;
 
 /// Everything that `serve` needs, all of it plausible.
 #[derive(Clone)]
@@ -61,6 +64,9 @@ pub(crate) struct Settings {
     pub(crate) live: LiveMode,
     pub(crate) people: PeopleConfig,
     pub(crate) metrics: MetricsAccess,
+    pub(crate) http_tls: Option<CertificateFiles>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) oidc: Option<OidcSettings>,
 }
 
 /// Where events are listed.
@@ -110,7 +116,7 @@ type Cameras =
 
 /// Says where a value comes from when it is wrong.
 pub(super) struct Checker<'a> {
-    place: &'a str,
+    pub(super) place: &'a str,
 }
 
 impl Checker<'_> {
@@ -376,6 +382,9 @@ impl Settings {
                 "poll" => LiveMode::Poll,
                 other => return Err(check.wrong("http.live", other, "\"stream\" or \"poll\"")),
             },
+            http_tls: http::tls(&check, &config.http)?,
+            trusted_proxies: http::trusted_proxies(&check, &config.http)?,
+            oidc: oidc::check(&check, &config.oidc)?,
         })
     }
 }
@@ -484,6 +493,17 @@ mod tests {
                 "[ftp]\ntls_cert = \"/nope\"\ntls_key = \"/nope\"",
                 "ftp.tls_cert: found \"/nope\", expected a PEM file",
             ),
+            ("[http]\ntls_cert = \"/x\"", "http.tls_key: found \"\", expected the key's PEM file"),
+            (
+                "[http]\ntls_cert = \"/nope\"\ntls_key = \"/nope\"",
+                "http.tls_cert: found \"/nope\", expected a PEM file",
+            ),
+            (
+                "[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"proxy\"]",
+                "http.trusted_proxies[1]: found \"proxy\"",
+            ),
+            ("[http]\ntrusted_proxies = [\"10.0.0.0/40\"]", "http.trusted_proxies[0]: found \"10.0.0.0/40\""),
+            ("[oidc]\nissuer = \"http://id.example.org\"", "oidc.issuer: found \"http://id.example.org\""),
             ("[http]\nbase_path = \"/../x\"", "http.base_path"),
             ("[shares]\ndays = 91", "shares.days: found \"91\", expected at least 1, and no more"),
             ("[shares]\nmax_days = 9999", "shares.max_days: found \"9999\", expected 0 (no shares) to"),

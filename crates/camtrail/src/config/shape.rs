@@ -6,7 +6,7 @@ use camtrail_api::PeopleConfig;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
-use super::watch::Watch;
+use super::{oidc::Oidc, watch::Watch};
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) shares: Shares,
     pub(crate) audit: Audit,
+    pub(crate) oidc: Oidc,
 }
 
 impl Default for Config {
@@ -49,6 +50,7 @@ impl Default for Config {
             http: Http::default(),
             shares: Shares::default(),
             audit: Audit::default(),
+            oidc: Oidc::default(),
         }
     }
 }
@@ -298,6 +300,12 @@ pub(crate) struct Http {
     pub(crate) public_url: String,
     /// Below which path everything stands.
     pub(crate) base_path: String,
+    /// Certificate chain (PEM), with `tls_key`: only https is spoken.
+    pub(crate) tls_cert: String,
+    /// Private key (PEM).
+    pub(crate) tls_key: String,
+    /// Addresses and networks of proxies whose `X-Forwarded-*` or `Forwarded` count.
+    pub(crate) trusted_proxies: Vec<String>,
     /// `stream`; or `poll`, behind a proxy that holds answers back until they are whole.
     pub(crate) live: String,
     /// Who may read `/metrics`: `local`, `open` or `off`.
@@ -310,6 +318,9 @@ impl Default for Http {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: String::new(),
             base_path: String::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
+            trusted_proxies: Vec::new(),
             live: "stream".to_owned(),
             metrics: "local".to_owned(),
         }

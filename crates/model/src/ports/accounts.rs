@@ -33,7 +33,7 @@ impl Role {
 pub struct User {
     /// The name that they type; unique, case counts.
     pub name: String,
-    /// Argon2id in PHC string form.
+    /// Argon2id in PHC string form; or a [`provider_mark`], which no password fits.
     pub password_hash: String,
     /// What they may do.
     pub role: Role,
@@ -54,6 +54,22 @@ impl User {
 pub fn is_last_admin(users: &[User], name: &str) -> bool {
     let mut admins = users.iter().filter(|user| user.is_active_admin());
     admins.next().is_some_and(|user| user.name == name) && admins.next().is_none()
+}
+
+/// What a [`provider_mark`] begins with; no password hash does.
+const PROVIDER_MARK: &str = "oidc:";
+
+/// Stands in the place of a password hash for somebody whom an OpenID Connect provider vouches for: which provider, and
+/// who they are to it. Another one ends their sessions, as another password does.
+pub fn provider_mark(issuer: &str, subject: &str) -> String {
+    format!("{PROVIDER_MARK}{issuer} {subject}")
+}
+
+impl User {
+    /// The provider that vouches for them; `None`: they have a password.
+    pub fn provider(&self) -> Option<&str> {
+        self.password_hash.strip_prefix(PROVIDER_MARK)?.split_once(' ').map(|(issuer, _)| issuer)
+    }
 }
 
 /// An FTP account that was made at the first start or by command (not by configuration).

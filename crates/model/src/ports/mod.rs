@@ -21,7 +21,7 @@ mod tokens;
 
 pub use accounts::{
     ACCOUNT_NAME_MAX_BYTES, Accounts, AccountsError, FtpAccount, PASSWORD_MIN_CHARS, Role, SessionRow, User,
-    is_account_name, is_last_admin,
+    is_account_name, is_last_admin, provider_mark,
 };
 pub use api_tokens::{API_TOKENS_MAX, ApiToken, ApiTokens, Scope, Scopes};
 pub use audit::{AUDIT_TEXT_MAX_CHARS, AuditAction, AuditEntry, AuditLog, AuditPage, AuditPlace};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     CameraName, Millis, Sight,
-    ports::{Accounts, AccountsError, Clock, FtpAccount, Role, SessionRow, SystemClock, User},
+    ports::{Accounts, AccountsError, Clock, FtpAccount, Role, SessionRow, SystemClock, User, provider_mark},
 };
 
 type Check = Result<(), AccountsError>;
@@ -26,6 +26,7 @@ where
         ("a session ends by its time or its end", a_session_ends(fresh()).await),
         ("a session ends with its password or its user", a_session_ends_with_its_user(fresh()).await),
         ("a session begins for the proved password only", a_session_begins_for_its_password(fresh()).await),
+        ("a provider's mark stands for a password", a_mark_stands_for_a_password(fresh()).await),
         ("an end is seen by everybody at once", an_end_is_seen_at_once(fresh()).await),
         ("a new password meets sign-ins", a_new_password_meets_sign_ins(fresh()).await),
         ("a secret is its first writer's", a_secret_is_its_first_writers(fresh()).await),
@@ -182,6 +183,24 @@ async fn a_session_begins_for_its_password(accounts: Arc<impl Accounts>) -> Chec
     assert!(!accounts.begin_session(&session(1, "anna"), "h2").await?, "disabled");
     accounts.put_user(&user("anna", "h2")).await?;
     assert_eq!(who(&*accounts, 1).await?, None);
+    Ok(())
+}
+
+/// As long as the standard allows a provider to make it.
+async fn a_mark_stands_for_a_password(accounts: Arc<impl Accounts>) -> Check {
+    let issuer = "https://id.example.org/realms/home";
+    let mark = |subject: &str| provider_mark(issuer, &subject.repeat(255));
+    let anna = user("anna@example.org", &mark("1"));
+    assert!(accounts.add_user(&anna).await?);
+    let kept = accounts.user(&anna.name).await?;
+    assert_eq!(kept.as_ref().and_then(User::provider), Some(issuer));
+    assert_eq!(kept, Some(anna.clone()));
+    assert!(!accounts.begin_session(&session(1, &anna.name), "").await?);
+    assert!(accounts.begin_session(&session(1, &anna.name), &mark("1")).await?);
+    accounts.put_user(&user(&anna.name, &mark("2"))).await?;
+    assert_eq!(who(&*accounts, 1).await?, None, "the address is somebody else's now");
+    assert!(!accounts.begin_session(&session(2, &anna.name), &mark("1")).await?);
+    assert_eq!(user("anna", "$argon2id$v=19$").provider(), None);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ import type {
   EventPage,
   Group,
   Session,
+  SignInWays,
   Status,
   ViewedList,
 } from './types';
@@ -73,6 +74,9 @@ const rfc3339 = (ms: number) => new Date(ms).toISOString();
 export const api = {
   session: (signal?: AbortSignal): Promise<Session> =>
     unwrap(client.GET('/api/v1/session', abortable(signal)), signal),
+
+  signInWays: (signal?: AbortSignal): Promise<SignInWays> =>
+    unwrap(client.GET('/api/v1/sign-in', abortable(signal)), signal),
 
   signIn: (username: string, password: string): Promise<Session> =>
     unwrap(client.POST('/api/v1/session', { body: { username, password } })),

@@ -12,6 +12,7 @@ const MAX_RETRY_DELAY_MS = 8_000;
 
 export const keys = {
   session: ['session'] as const,
+  signInWays: ['sign-in-ways'] as const,
   cameras: ['cameras'] as const,
   status: ['status'] as const,
   groups: ['groups'] as const,
@@ -58,6 +59,11 @@ export const queries = {
       }
     },
     staleTime: Infinity,
+  }),
+  signInWays: () => ({
+    queryKey: keys.signInWays,
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.signInWays(signal),
+    staleTime: 60_000,
   }),
   cameras: () => ({
     queryKey: keys.cameras,

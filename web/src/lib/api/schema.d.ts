@@ -289,6 +289,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How people may sign in.
+         * @description Public: it is what a sign-in page shows.
+         */
+        get: operations["ways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -318,6 +338,47 @@ export interface paths {
          * @description By the signed-in user, in the order of marking; also events that are gone since.
          */
         get: operations["list_viewed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the provider.
+         * @description Leads to the app: signed in, or with `sign_in=` and `denied`, `not_allowed`, `unverified`, `disabled`, `password`,
+         *     `expired`, `failed`, `unavailable` or `ended`.
+         */
+        get: operations["callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begin to sign in by the provider.
+         * @description For browsers: leads to the provider, which leads back to `/auth/oidc/callback`.
+         */
+        get: operations["start"];
         put?: never;
         post?: never;
         delete?: never;
@@ -896,6 +957,19 @@ export interface components {
             /** @description What is missing, for a person. */
             problem?: string | null;
         };
+        /** @description Sign-in by a provider. */
+        OidcWay: {
+            /**
+             * @description What people call the provider.
+             * @example Google
+             */
+            name: string;
+            /**
+             * @description Where the browser goes, relative to the base path; `return_to` says where it comes back to.
+             * @example auth/oidc/start
+             */
+            start: string;
+        };
         /** @description Pictures of a clip at equal distances, in one JPEG: row by row, from left to right, all of one size. */
         Preview: {
             /**
@@ -942,6 +1016,8 @@ export interface components {
         };
         /** @description Who is signed in. */
         Session: {
+            /** @description The sign-in provider vouches for them: their session is short, and renewed by `/auth/oidc/start?silent=1`. */
+            by_provider: boolean;
             /** @description What they may do. */
             role: components["schemas"]["UserRole"];
             /**
@@ -949,6 +1025,10 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /** @description How people may sign in. */
+        SignInWays: {
+            oidc?: components["schemas"]["OidcWay"] | null;
         };
         /** @description What waits to be stored. */
         SpoolStatus: {
@@ -2087,6 +2167,26 @@ export interface operations {
             };
         };
     };
+    ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ways. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
+                };
+            };
+        };
+    };
     status: {
         parameters: {
             query?: never;
@@ -2155,6 +2255,104 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    callback: {
+        parameters: {
+            query?: {
+                /** @description To be exchanged for tokens. */
+                code?: string;
+                /** @description As `/auth/oidc/start` gave it. */
+                state?: string;
+                /** @description Why there is no code (RFC 6749, 4.1.2.1). */
+                error?: string;
+                /** @description Whose answer it is (RFC 9207). */
+                iss?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the app; with the session's cookie, or why there is none. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No provider is configured. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The accounts can't be reached. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Where to come back to: a path of this app; anything else leads to its start.
+                 * @example /cameras
+                 */
+                return_to?: string;
+                /** @description `1`: only if the provider needn't ask the person anything. */
+                silent?: string;
+                /** @description `1`: the provider asks which account. */
+                choose?: string;
+                /**
+                 * @description Whose session is to be renewed; with `silent`, nobody else comes in.
+                 * @example anna@example.org
+                 */
+                hint?: string;
+                /** @description `1`: sent on from another address of this server; not once more. */
+                moved?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider; or back to the app with `sign_in=unavailable`. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A parameter stands there twice. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No provider is configured. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

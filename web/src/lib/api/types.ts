@@ -5,6 +5,7 @@ export type Event = components['schemas']['Event'];
 export type EventPage = components['schemas']['EventPage'];
 export type Camera = components['schemas']['Camera'];
 export type Session = components['schemas']['Session'];
+export type SignInWays = components['schemas']['SignInWays'];
 export type Status = components['schemas']['Status'];
 export type Kind = Event['kind'];
 export type Group = components['schemas']['Group'];
