@@ -10,9 +10,13 @@ pub(crate) const CATALOG: &[&str] = &[
     include_str!("sql/catalog-4.sql"),
     include_str!("sql/catalog-5.sql"),
     include_str!("sql/catalog-6.sql"),
+    include_str!("sql/catalog-7.sql"),
 ];
 /// `ledger.db`.
 pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];
+
+/// `notify.db`.
+pub(crate) const NOTIFY: &[&str] = &[include_str!("sql/notify-1.sql")];
 
 /// `taken.db`.
 pub(crate) const TAKEN: &[&str] = &[include_str!("sql/taken-1.sql")];

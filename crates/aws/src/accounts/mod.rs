@@ -1,13 +1,13 @@
 //! People, their sessions, camera accounts and tokens, and secrets, in a table of their own.
 //!
 //! Owns `camtrail_accounts` (docs/design/dynamodb.md): of its own, because the API writes it and may only read the
-//! catalog's tables. Promises what `model::ports::{Accounts, CameraTokens, SignInFailures, ReviewState,
-//! Groups}` say, to any number of
-//! processes at once: what ended has ended for everybody when the call returns, because every read is consistent and
+//! catalog's tables. Promises what `model::ports::{Accounts, CameraTokens, SignInFailures, ReviewState, Groups,
+//! PushSubscriptions}` say, to any number of processes at once: what ended has ended for everybody when the call returns, because every read is consistent and
 //! nothing is remembered here. Refuses to scan, to store a token's text, and to make tables in normal operation.
 
 mod failures;
 mod groups;
+mod push;
 mod review;
 mod secrets;
 mod sessions;
