@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 17] = [
+const FLOORS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
@@ -18,6 +18,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("media", &["model", "durable"]),
     ("arrival", &["model"]),
     ("retention", &["model"]),
+    ("notify", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool"]),
     ("api", &["model", "auth", "arrival"]),
     ("webapp", &["api"]),
@@ -37,6 +38,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
             "gateway",
             "api",
             "retention",
+            "notify",
             "aws",
             "webapp",
         ],
