@@ -26,6 +26,7 @@ mod listing;
 mod live;
 mod names;
 mod no_ffmpeg;
+mod notifications;
 mod outage;
 mod programs;
 mod rebuild;

@@ -26,8 +26,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::security::Credentials;
 pub use routes::arrivals::Webhook;
 pub use state::{
-    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, SpoolStatus,
-    Status, StatusSource, WatchedFolder,
+    Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, Notifications,
+    SpoolStatus, Status, StatusSource, TestOutcome, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -44,6 +44,7 @@ pub use web::{WebFile, WebFiles};
         (name = "events", description = "Captures, newest first."),
         (name = "cameras", description = "Cameras and their health."),
         (name = "live", description = "What happens now."),
+        (name = "notifications", description = "What is told to others, and how that went."),
         (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
         (name = "arrivals", description = "Notifications of the store."),
         (name = "system", description = "Health and status.")
@@ -67,6 +68,10 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::cameras::list))
         .routes(routes!(routes::groups::list, routes::groups::put))
         .routes(routes!(routes::live::live))
+        .routes(routes!(routes::notifications::deliveries))
+        .routes(routes!(routes::notifications::test))
+        .routes(routes!(routes::notifications::push_key))
+        .routes(routes!(routes::notifications::subscribe, routes::notifications::unsubscribe))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", v1)

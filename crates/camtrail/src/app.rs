@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, SpoolStatus, Status, StatusSource, Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Notifications, SpoolStatus, Status,
+    StatusSource, Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -40,6 +41,7 @@ use crate::{
     config::{ArrivalMode, Settings, StoreSettings},
     doors::{self, Watches},
     first_start::{self, Given, Shown},
+    notifications::ApiLinks,
     people::People,
 };
 
@@ -71,6 +73,10 @@ impl DataDir {
     }
     pub(crate) fn taken(&self) -> PathBuf {
         self.0.join("taken.db")
+    }
+    /// What is to be told to others.
+    pub(crate) fn notify(&self) -> PathBuf {
+        self.0.join("notify.db")
     }
     /// Which objects of other buckets were imported.
     pub(crate) fn imported(&self) -> PathBuf {
@@ -188,13 +194,13 @@ impl StatusSource for BoxStatus {
 /// What the stages share.
 pub(crate) struct Rooms {
     pub(crate) spool: Spool,
-    store: Arc<dyn ObjectStore>,
+    pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) catalogs: Catalogs,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
     pub(crate) passwords: Arc<Passwords>,
-    zones: Arc<CameraZones>,
-    clock: Arc<dyn Clock>,
+    pub(crate) zones: Arc<CameraZones>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Rooms {
@@ -315,6 +321,7 @@ impl Rooms {
         &self,
         settings: &Settings,
         status: Arc<BoxStatus>,
+        notifications: Option<Arc<dyn Notifications>>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
         let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
@@ -324,6 +331,8 @@ impl Rooms {
             sign_in_failures: self.catalogs.sign_in_failures.clone(),
             groups: self.catalogs.groups.clone(),
             review: self.catalogs.review.clone(),
+            pushes: self.catalogs.pushes.clone(),
+            notifications,
             tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
@@ -405,6 +414,8 @@ impl App {
         let mut tasks = JoinSet::new();
         doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
         let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
+        let links = ApiLinks::default();
+        let notifier = rooms.notifier(&dir, &settings, shipper.status(), &links)?;
         if let Some(http) = http {
             let status = Arc::new(BoxStatus {
                 watches,
@@ -420,9 +431,14 @@ impl App {
                 settings: settings.clone(),
                 status,
                 given: given.admin_password.clone(),
+                notifier: notifier.clone(),
+                links,
                 stop: stopped.clone(),
             };
             shown.admin_password = people.let_in(http, &mut tasks).await?;
+        }
+        if let Some(notifier) = notifier {
+            tasks.spawn(notifier.run(stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
         if settings.catalog.is_shared() && matches!(settings.store, StoreSettings::Local) {

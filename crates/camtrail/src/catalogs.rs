@@ -10,7 +10,9 @@ use camtrail_auth::MemoryFailures;
 #[cfg(feature = "aws")]
 use camtrail_aws::{DynamoAccounts, DynamoCatalog, DynamoConfig};
 use camtrail_catalog::SqliteCatalog;
-use camtrail_model::ports::{Accounts, CameraTokens, Catalog, Groups, ReviewState, SignInFailures};
+use camtrail_model::ports::{
+    Accounts, CameraTokens, Catalog, Groups, PushSubscriptions, ReviewState, SignInFailures,
+};
 
 use crate::{app::DataDir, config::Settings};
 #[cfg(feature = "aws")]
@@ -31,6 +33,7 @@ pub(crate) struct Catalogs {
     pub(crate) sign_in_failures: Arc<dyn SignInFailures>,
     pub(crate) review: Arc<dyn ReviewState>,
     pub(crate) groups: Arc<dyn Groups>,
+    pub(crate) pushes: Arc<dyn PushSubscriptions>,
     /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
@@ -53,6 +56,7 @@ impl Catalogs {
             sign_in_failures: Arc::new(MemoryFailures::default()),
             review: Arc::new(local.clone()),
             groups: Arc::new(local.clone()),
+            pushes: Arc::new(local.clone()),
             local,
         })
     }
@@ -81,7 +85,8 @@ impl Catalogs {
             tokens: Arc::new(accounts.clone()),
             sign_in_failures: Arc::new(accounts.clone()),
             review: Arc::new(accounts.clone()),
-            groups: Arc::new(accounts),
+            groups: Arc::new(accounts.clone()),
+            pushes: Arc::new(accounts),
             local,
         }
     }

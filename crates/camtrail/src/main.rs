@@ -15,6 +15,7 @@ mod first_start;
 #[cfg(feature = "aws")]
 mod ftp_accounts;
 mod memory;
+mod notifications;
 mod people;
 
 use std::process::ExitCode;

@@ -15,6 +15,8 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
+use camtrail_api::Notifications;
+use camtrail_notify::Notifier;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower::ServiceExt as _;
 
@@ -22,6 +24,7 @@ use crate::{
     app::{BoxStatus, Rooms, until},
     config::Settings,
     first_start,
+    notifications::{ApiLinks, Desk},
 };
 
 /// How long the start waits for tables.
@@ -39,6 +42,8 @@ pub(crate) struct People {
     pub(crate) status: Arc<BoxStatus>,
     /// The first user's password, where one was given.
     pub(crate) given: Option<String>,
+    pub(crate) notifier: Option<Notifier>,
+    pub(crate) links: ApiLinks,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -82,8 +87,16 @@ impl People {
     async fn open(&self) -> anyhow::Result<(Router, Option<String>)> {
         let (accounts, passwords) = (&*self.rooms.catalogs.accounts, &self.rooms.passwords);
         let shown = first_start::admin(self.given.as_deref(), accounts, passwords).await?;
-        let api = self.rooms.api(&self.settings, self.status.clone(), self.stop.clone()).await?;
+        let desk = self.notifier.clone().map(|notifier| Arc::new(Desk(notifier)) as Arc<dyn Notifications>);
+        let api = self.rooms.api(&self.settings, self.status.clone(), desk, self.stop.clone()).await?;
+        self.links.open(&api, &self.site());
         Ok((camtrail_api::router(api), shown))
+    }
+
+    /// Scheme and host of our own, as the world knows them; empty where nobody said.
+    fn site(&self) -> String {
+        let url = self.settings.public_url.as_deref().unwrap_or_default();
+        url.strip_suffix(&self.settings.base_path).unwrap_or(url).to_owned()
     }
 
     async fn keep_trying(&self, ready: &OnceLock<Router>) {

@@ -45,6 +45,8 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         sign_in_failures: people.clone(),
         groups: people.clone(),
         review: people.clone(),
+        pushes: people.clone(),
+        notifications: None,
         tokens: people,
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),

@@ -13,6 +13,7 @@ mod instance;
 mod live;
 mod notify;
 mod programs;
+mod receivers;
 mod strace;
 mod tmpfs;
 mod wait;
@@ -36,6 +37,7 @@ pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtr
 pub(crate) use live::LiveStream;
 pub(crate) use notify::{invoke, invoke_file, notification, put_plain};
 pub(crate) use programs::{Batch, Program, Target};
+pub(crate) use receivers::{HttpReceiver, MailServer, Mosquitto, Received, browser_keys, opened};
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};

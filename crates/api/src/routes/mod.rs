@@ -8,6 +8,7 @@ pub(crate) mod groups;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod media;
+pub(crate) mod notifications;
 pub(crate) mod session;
 pub(crate) mod system;
 pub(crate) mod viewed;

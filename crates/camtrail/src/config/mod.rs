@@ -7,6 +7,7 @@ mod arrival;
 mod bucket;
 mod error;
 mod load;
+mod notify;
 mod settings;
 mod shape;
 mod watch;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
-use super::watch::Watch;
+use super::{notify::Notify, watch::Watch};
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     pub(crate) retention: Retention,
     pub(crate) http: Http,
+    pub(crate) notify: Notify,
 }
 
 impl Default for Config {
@@ -44,6 +45,7 @@ impl Default for Config {
             spool: Spool::default(),
             retention: Retention::default(),
             http: Http::default(),
+            notify: Notify::default(),
         }
     }
 }

@@ -200,6 +200,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries.
+         * @description Newest first, of the last two weeks; admins only.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message.
+         * @description Now, by one channel, and past the queue; by Web Push to your own browsers only. Admins only.
+         */
+        post: operations["test_notification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The key for Web Push.
+         * @description What `pushManager.subscribe` wants as `applicationServerKey`.
+         */
+        get: operations["push_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Subscribe a browser to Web Push.
+         * @description For the signed-in user; the same browser again replaces what it said before. A user's oldest go above 20.
+         */
+        post: operations["push_subscribe"];
+        /**
+         * Unsubscribe a browser from Web Push.
+         * @description One of the signed-in user's; Ok also where it isn't subscribed.
+         */
+        delete: operations["push_unsubscribe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -412,6 +496,68 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /** @description One message for one receiver. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * @description The channel.
+             * @example phone
+             */
+            channel: string;
+            /**
+             * Format: date-time
+             * @description When it was made, RFC 3339.
+             */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Its number; grows.
+             */
+            id: number;
+            /**
+             * @description What happened.
+             * @example event
+             */
+            kind: string;
+            /**
+             * @description The message's id: the same on every channel (`webhook-id`).
+             * @example msg_5e2c3f0a9d1b4c7e8f6a2b3c4d5e6f70
+             */
+            message_id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried (again); null: it is decided.
+             */
+            next_at?: string | null;
+            /** @description How it is doing. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description Why it failed last time. */
+            problem?: string | null;
+            /**
+             * @description Its title.
+             * @example backyard: motion
+             */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it was tried last.
+             */
+            updated_at: string;
+        };
+        /** @description A page of deliveries, newest first. */
+        DeliveryList: {
+            /** @description The deliveries. */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Format: int64
+             * @description `before` of the next page; null: this is the last.
+             */
+            next_before?: number | null;
         };
         /** @description One clip or still. */
         Event: {
@@ -699,6 +845,11 @@ export interface components {
             /** @description What is missing, for a person. */
             problem?: string | null;
         };
+        /**
+         * @description How a delivery is doing.
+         * @enum {string}
+         */
+        Outcome: "waiting" | "delivered" | "failed" | "dropped";
         /** @description Pictures of a clip at equal distances, in one JPEG: row by row, from left to right, all of one size. */
         Preview: {
             /**
@@ -742,6 +893,11 @@ export interface components {
              * @example about:blank
              */
             type: string;
+        };
+        /** @description The key that browsers subscribe with. */
+        PushPublicKey: {
+            /** @description `applicationServerKey`: an uncompressed point of P-256, base64url. */
+            key: string;
         };
         /** @description Who is signed in. */
         Session: {
@@ -790,6 +946,42 @@ export interface components {
             /** @description Watched folders. */
             watches: components["schemas"]["WatchedFolder"][];
         };
+        /** @description What `PushSubscription.toJSON()` gives; an `expirationTime` is ignored. */
+        Subscribe: {
+            /**
+             * @description Where the browser's push service takes messages.
+             * @example https://push.example.net/send/abc
+             */
+            endpoint: string;
+            /** @description The browser's keys. */
+            keys: components["schemas"]["SubscriptionKeys"];
+        };
+        /** @description A subscription that is kept. */
+        Subscribed: {
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description A browser's keys. */
+        SubscriptionKeys: {
+            /**
+             * @description Its authentication secret, base64url.
+             * @example BTBZMqHH6r4Tts7J_aSIgg
+             */
+            auth: string;
+            /**
+             * @description Its public key, base64url.
+             * @example BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4
+             */
+            p256dh: string;
+        };
+        /** @description A test. */
+        Test: {
+            /**
+             * @description The channel's name.
+             * @example phone
+             */
+            channel: string;
+        };
         /** @description An upload that is no event: a maker's test file. */
         TestUpload: {
             /**
@@ -807,6 +999,23 @@ export interface components {
              * @description Its size in bytes.
              */
             size: number;
+        };
+        /** @description What a test came to. */
+        Tested: {
+            /** @description The channel's name. */
+            channel: string;
+            /** @description Whether the other end took it. */
+            delivered: boolean;
+            /** @description Why not. */
+            problem?: string | null;
+        };
+        /** @description Which browser. */
+        Unsubscribe: {
+            /**
+             * @description Its endpoint.
+             * @example https://push.example.net/send/abc
+             */
+            endpoint: string;
         };
         /**
          * @description What a person may do.
@@ -1572,6 +1781,256 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only older ones than this: `next_before` of the page before. */
+                before?: number;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description A parameter is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No channel is configured. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_notification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Test"];
+            };
+        };
+        responses: {
+            /** @description It was tried. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such channel. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushPublicKey"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed from here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_subscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Subscribe"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscribed"];
+                };
+            };
+            /** @description The body is no subscription, or leads nowhere that may be pushed to. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed from here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unsubscribe"];
+            };
+        };
+        responses: {
+            /** @description It is told nothing more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
