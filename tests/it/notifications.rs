@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    HttpReceiver, Instance, MailServer, Mosquitto, Options, Received, Web, browser_keys, camtrail, data,
-    opened, run, sha256, still_with, wait,
+    Certificate, HttpReceiver, Instance, MailServer, Mosquitto, Options, Received, Web, browser_keys,
+    camtrail, data, opened, run, sha256, still_with, wait,
 };
 
 const SECRET: &str = "geheim-0123456789";
@@ -271,6 +271,47 @@ fn mail_comes_with_the_poster_and_a_link() {
     assert_eq!(parts[2]["jpeg"], "ffd8ff");
 }
 
+/// By TLS, and with a password; and nothing to a server whose certificate nobody vouches for.
+#[test]
+fn brokers_and_mail_servers_are_spoken_to_by_tls_with_a_login() {
+    let certificate = Certificate::new();
+    let broker = Mosquitto::with_tls(&certificate, "camtrail", SECRET);
+    let server = MailServer::with_tls(&certificate, "camtrail", SECRET);
+    let config = format!(
+        "[http]\npublic_url = \"http://cams.test\"\nbase_path = \"/cams\"\n\
+         [[notify.channel]]\nname = \"home\"\nkind = \"mqtt\"\nurl = \"mqtts://localhost:{}\"\nuser = \"camtrail\"\n\
+         [[notify.channel]]\nname = \"post\"\nkind = \"email\"\nurl = \"smtp+starttls://localhost:{}\"\nuser = \"camtrail\"\n\
+         from = \"cams@example.org\"\nto = [\"ann@example.org\"]\n",
+        broker.tls_port, server.port
+    );
+    let trusted = ("SSL_CERT_FILE", certificate.chain.to_str().unwrap());
+    let login = [("CAMTRAIL_NOTIFY_HOME_SECRET", SECRET), ("CAMTRAIL_NOTIFY_POST_SECRET", SECRET)];
+    let test = |web: &Web, channel: &str| {
+        let told =
+            web.request("POST", "/cams/api/v1/notifications/test", &[], Some(&json!({ "channel": channel })));
+        told.json()["delivered"] == true
+    };
+    let instance = Instance::with(&Options {
+        config: &config,
+        env: &[login[0], login[1], trusted],
+        ..Options::default()
+    });
+    let (ears, web) = (broker.listen(), person(&instance));
+    wait("the broker lets it in", || test(&web, "home").then_some(()));
+    assert_eq!(ears.on("camtrail/messages").json()["type"], "test");
+    assert!(test(&web, "post"), "{}", instance.log());
+    assert_eq!(server.next()["subject"], "Camtrail: test message");
+    assert!(!instance.log().contains(SECRET));
+    drop(instance);
+
+    let wrong = [("CAMTRAIL_NOTIFY_HOME_SECRET", "wrong"), ("CAMTRAIL_NOTIFY_POST_SECRET", "wrong")];
+    for env in [&[wrong[0], wrong[1], trusted][..], &login[..]] {
+        let instance = Instance::with(&Options { config: &config, env, ..Options::default() });
+        let web = person(&instance);
+        assert!(!test(&web, "post") && !test(&web, "home"), "{env:?}");
+    }
+}
+
 #[test]
 fn ntfy_gets_a_click_and_a_picture_that_can_be_fetched() {
     let receiver = HttpReceiver::start(|_| 200);
@@ -356,6 +397,29 @@ fn a_browser_opens_what_is_pushed_and_a_dead_one_is_forgotten() {
     let told = test();
     assert_eq!(told["delivered"], false, "{told:#}");
     assert!(!instance.log().contains(&endpoint), "an endpoint is a secret");
+}
+
+/// A gateway alone, whose bucket is out of reach.
+#[test]
+fn a_gateway_tells_that_it_is_in_trouble() {
+    let receiver = HttpReceiver::start(|_| 200);
+    let config = format!(
+        "[s3_info]\nbucket_name = \"clips\"\nendpoint = \"http://127.0.0.1:9\"\n{}[[notify.rule]]\nname = \"trouble\"\n\
+         on = \"gateway_trouble\"\nafter = \"1s\"\ntargets = [\"hook\"]\n",
+        hook(&receiver)
+    );
+    let env = [SECRET_OF_HOOK, ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+    let instance =
+        Instance::with(&Options { config: &config, env: &env, gateway: true, ..Options::default() });
+    instance.camera().upload("/gate/snap/a.jpg", &still_with(1, 9_000));
+    let told = receiver.next();
+    assert!(is_signed(&told));
+    let told = told.json();
+    assert_eq!(
+        (&told["type"], &told["data"]["title"]),
+        (&json!("gateway_trouble"), &json!("Clips can't be stored"))
+    );
+    assert!(told["data"]["text"].as_str().unwrap().contains("Waiting to be stored: 1,"), "{told:#}");
 }
 
 #[test]

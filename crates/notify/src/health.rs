@@ -92,7 +92,7 @@ impl Health {
                 continue;
             }
             let waits = format!(
-                "{} uploads wait, {} of {} bytes ({full_percent} %).",
+                "Waiting to be stored: {}, with {} of {} bytes ({full_percent} %).",
                 health.waiting, health.bytes, health.max_bytes
             );
             let message = if bad {

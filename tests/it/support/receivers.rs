@@ -1,5 +1,4 @@
-//! The other ends of notifications: a web server that remembers what it was sent, a broker, a mail server, and a browser's
-//! cryptography by another implementation than ours.
+//! The other ends of notifications: a web server that remembers what it was sent, a broker, a mail server.
 
 use std::{
     collections::HashMap,
@@ -101,23 +100,83 @@ fn read_request(stream: &TcpStream) -> Option<Received> {
     Some(Received { path, headers, body })
 }
 
+/// A certificate for `localhost`, and its key, in PEM files.
+pub(crate) struct Certificate {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+    _scratch: TempDir,
+}
+
+impl Certificate {
+    pub(crate) fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let (chain, key) = (scratch.path().join("chain.pem"), scratch.path().join("key.pem"));
+        let output = run(Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out"])
+            .arg(&chain)
+            .arg("-keyout")
+            .arg(&key));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self { chain, key, _scratch: scratch }
+    }
+}
+
 /// A real broker.
 pub(crate) struct Mosquitto {
     pub(crate) port: u16,
+    /// Where programs get in by TLS and with a password, where that is wanted.
+    pub(crate) tls_port: u16,
+    tls: String,
     scratch: TempDir,
     child: Option<Child>,
 }
 
 impl Mosquitto {
     pub(crate) fn start() -> Self {
-        let mut broker = Self { port: free_port(), scratch: tempfile::tempdir().unwrap(), child: None };
+        Self::begin(free_port(), free_port(), String::new(), tempfile::tempdir().unwrap())
+    }
+
+    /// With a second door: TLS, and this user only.
+    pub(crate) fn with_tls(certificate: &Certificate, user: &str, password: &str) -> Self {
+        let (scratch, tls_port) = (tempfile::tempdir().unwrap(), free_port());
+        let passwords = scratch.path().join("passwords");
+        let output =
+            run(Command::new("mosquitto_passwd").arg("-b").arg("-c").arg(&passwords).args([user, password]));
+        assert!(output.status.success());
+        let tls = format!(
+            "listener {tls_port} 127.0.0.1\nallow_anonymous false\npassword_file {}\ncertfile {}\nkeyfile {}\n",
+            passwords.display(),
+            certificate.chain.display(),
+            certificate.key.display()
+        );
+        Self::begin(free_port(), tls_port, tls, scratch)
+    }
+
+    fn begin(port: u16, tls_port: u16, tls: String, scratch: TempDir) -> Self {
+        let mut broker = Self { port, tls_port, tls, scratch, child: None };
         broker.restart();
         broker
     }
 
     pub(crate) fn restart(&mut self) {
         let config = self.scratch.path().join("mosquitto.conf");
-        let text = format!("listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n", self.port);
+        let text = format!(
+            // A broker that root starts would become another user, who can't read a test's files.
+            "user root\nper_listener_settings true\npersistence false\nlistener {} 127.0.0.1\nallow_anonymous true\n{}",
+            self.port, self.tls
+        );
         fs::write(&config, text).unwrap();
         // Debian puts it where only root looks.
         let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"]
@@ -244,8 +303,8 @@ pub(crate) struct MailServer {
 }
 
 const MAIL_SERVER: &str = r#"
-import asyncio, email, email.policy, json, sys
-from aiosmtpd.smtp import SMTP
+import asyncio, email, email.policy, json, ssl, sys
+from aiosmtpd.smtp import SMTP, AuthResult
 
 class Handler:
     async def handle_DATA(self, server, session, envelope):
@@ -260,9 +319,18 @@ class Handler:
                           "id": mail["message-id"], "parts": parts}), flush=True)
         return "250 OK"
 
+def smtp():
+    if len(sys.argv) == 2:
+        return SMTP(Handler(), enable_SMTPUTF8=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(sys.argv[2], sys.argv[3])
+    def let_in(server, session, envelope, mechanism, data):
+        return AuthResult(success=(data.login, data.password) == (sys.argv[4].encode(), sys.argv[5].encode()))
+    return SMTP(Handler(), enable_SMTPUTF8=True, tls_context=tls, require_starttls=True, auth_required=True, authenticator=let_in)
+
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Handler(), enable_SMTPUTF8=True), "127.0.0.1", int(sys.argv[1]))
+    server = await loop.create_server(smtp, "127.0.0.1", int(sys.argv[1]))
     await server.serve_forever()
 
 asyncio.run(main())
@@ -270,13 +338,26 @@ asyncio.run(main())
 
 impl MailServer {
     pub(crate) fn start() -> Self {
+        Self::begin(&[])
+    }
+
+    /// One that takes mail after STARTTLS and a login only.
+    pub(crate) fn with_tls(certificate: &Certificate, user: &str, password: &str) -> Self {
+        let file = |path: &Path| path.to_str().unwrap().to_owned();
+        Self::begin(&[file(&certificate.chain), file(&certificate.key), user.to_owned(), password.to_owned()])
+    }
+
+    fn begin(arguments: &[String]) -> Self {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let python: PathBuf = project.join(".services/mail/bin/python");
         assert!(python.is_file(), "{} is missing: run scripts/services", python.display());
         let port = free_port();
         let mut child = Command::new(python)
             .args(["-c", MAIL_SERVER, &port.to_string()])
+            .args(arguments)
             .stdout(Stdio::piped())
+            // Handshakes that a test wants to fail are tracebacks there.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let output = child.stdout.take().unwrap();
@@ -302,54 +383,4 @@ impl Drop for MailServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What a browser does with a push, by Node's own cryptography (RFC 8291, 8188, 8292).
-const BROWSER: &str = r"
-const crypto = require('node:crypto'), fs = require('node:fs');
-const url = (bytes) => Buffer.from(bytes).toString('base64url');
-if (process.argv[1] === 'keys') {
-  const pair = crypto.createECDH('prime256v1');
-  pair.generateKeys();
-  console.log(JSON.stringify({ p256dh: url(pair.getPublicKey()), secret: url(pair.getPrivateKey()), auth: url(crypto.randomBytes(16)) }));
-} else {
-  const keys = JSON.parse(process.argv[2]), body = fs.readFileSync(process.argv[3]);
-  const hkdf = (salt, key, info, length) => Buffer.from(crypto.hkdfSync('sha256', key, salt, info, length));
-  const mine = crypto.createECDH('prime256v1');
-  mine.setPrivateKey(Buffer.from(keys.secret, 'base64url'));
-  const salt = body.subarray(0, 16), idLength = body[20], theirs = body.subarray(21, 21 + idLength);
-  const info = Buffer.concat([Buffer.from('WebPush: info\0'), mine.getPublicKey(), theirs]);
-  const ikm = hkdf(Buffer.from(keys.auth, 'base64url'), mine.computeSecret(theirs), info, 32);
-  const key = hkdf(salt, ikm, 'Content-Encoding: aes128gcm\0', 16), nonce = hkdf(salt, ikm, 'Content-Encoding: nonce\0', 12);
-  const sealed = body.subarray(21 + idLength), open = crypto.createDecipheriv('aes-128-gcm', key, nonce);
-  open.setAuthTag(sealed.subarray(-16));
-  let text = Buffer.concat([open.update(sealed.subarray(0, -16)), open.final()]);
-  text = text.subarray(0, text.lastIndexOf(2));
-  const [token, vapid] = /^vapid t=([^,]+), k=(.+)$/.exec(process.argv[4]).slice(1);
-  const [head, claims, signature] = token.split('.');
-  const point = Buffer.from(vapid, 'base64url');
-  const jwk = { kty: 'EC', crv: 'P-256', x: url(point.subarray(1, 33)), y: url(point.subarray(33)) };
-  const signed = crypto.verify('sha256', Buffer.from(head + '.' + claims),
-    { key: crypto.createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
-  console.log(JSON.stringify({ signed, key: vapid, claims: JSON.parse(Buffer.from(claims, 'base64url')), message: JSON.parse(text) }));
-}
-";
-
-fn browser(arguments: &[&str]) -> Value {
-    let output = run(Command::new("node").args(["-e", BROWSER]).args(arguments));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// A new browser's keys.
-pub(crate) fn browser_keys() -> Value {
-    browser(&["keys"])
-}
-
-/// What a push says to the browser of these keys, and who signed it.
-pub(crate) fn opened(keys: &Value, push: &Received) -> Value {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("body");
-    fs::write(&file, &push.body).unwrap();
-    browser(&["open", &keys.to_string(), file.to_str().unwrap(), push.header("authorization")])
 }
