@@ -30,6 +30,7 @@ mod live;
 mod metrics;
 mod names;
 mod no_ffmpeg;
+mod notifications;
 mod outage;
 mod people;
 mod posters;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 19] = [
+const FLOORS: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
@@ -20,6 +20,7 @@ const FLOORS: [(&str, &[&str]); 19] = [
     ("arrival", &["model"]),
     ("retention", &["model"]),
     ("derive", &["model", "durable"]),
+    ("notify", &["model"]),
     ("gateway", &["model", "durable", "auth", "ftp", "spool", "derive"]),
     ("api", &["model", "auth", "arrival", "derive", "oidc"]),
     ("webapp", &["api"]),
@@ -40,6 +41,7 @@ const FLOORS: [(&str, &[&str]); 19] = [
             "api",
             "retention",
             "derive",
+            "notify",
             "aws",
             "oidc",
             "webapp",

@@ -32,7 +32,8 @@ pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, MetricsAccess,
-    MetricsSource, PeopleConfig, SpoolStatus, Status, StatusSource, WatchedFolder,
+    MetricsSource, Notifications, PeopleConfig, SpoolStatus, Status, StatusSource, TestOutcome,
+    WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -53,6 +54,7 @@ pub use web::{WebFile, WebFiles};
         (name = "shares", description = "Public links to one event each."),
         (name = "people", description = "Users, their tokens, and who did what."),
         (name = "live", description = "What happens now."),
+        (name = "notifications", description = "What is told to others, and how that went."),
         (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
         (name = "arrivals", description = "Notifications of the store."),
         (name = "system", description = "Health and status.")
@@ -90,6 +92,10 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::users::change))
         .routes(routes!(routes::audit::list))
         .routes(routes!(routes::live::live))
+        .routes(routes!(routes::notifications::deliveries))
+        .routes(routes!(routes::notifications::test))
+        .routes(routes!(routes::notifications::push_key))
+        .routes(routes!(routes::notifications::subscribe, routes::notifications::unsubscribe))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", v1)

@@ -2,14 +2,15 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use camtrail_arrival::Decisions;
 use camtrail_auth::{Passwords, SignIns, SigningKey, Throttle};
 use camtrail_derive::Deriver;
 use camtrail_model::{
-    CameraName, CameraZones,
+    CameraName, CameraZones, CatalogRecord,
     ports::{
-        Accounts, ApiTokens, ArrivalSink, AuditLog, CameraTokens, Catalog, Clock, Groups, Intake,
-        ObjectStore, ReviewState, Shares, SignInFailures,
+        Accounts, ApiTokens, ArrivalSink, AuditLog, CameraTokens, Catalog, CatalogError, Clock, DeliveryRow,
+        Groups, Intake, ObjectStore, PushSubscriptions, ReviewState, Shares, SignInFailures,
     },
 };
 use ipnet::IpNet;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::Budget,
+    links::Links,
     oidc::Oidc,
     routes::{
         arrivals::{ARRIVALS_MAX, Webhook},
@@ -225,6 +227,32 @@ pub trait MetricsSource: Send + Sync {
     async fn text(&self) -> String;
 }
 
+/// What a test message came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestOutcome {
+    /// The other end took it.
+    Delivered,
+    /// It didn't.
+    Failed(String),
+    /// There is no such channel.
+    NoChannel,
+}
+
+/// What tells others, as far as people see it.
+#[async_trait]
+pub trait Notifications: Send + Sync {
+    /// The channels' names and kinds.
+    fn channels(&self) -> Vec<(String, &'static str)>;
+    /// The newest deliveries before `before`, newest first, at most `limit`.
+    async fn deliveries(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeliveryRow>, CatalogError>;
+    /// Sends a test message now; by Web Push to browsers of `user`.
+    async fn test(&self, channel: &str, user: &str) -> TestOutcome;
+    /// The key that browsers subscribe with; `None`: nothing is pushed.
+    async fn push_key(&self) -> Result<Option<String>, CatalogError>;
+    /// What is wrong with a browser's endpoint.
+    fn push_problem(&self, endpoint: &str) -> Option<&'static str>;
+}
+
 /// The API's parts. Clones share them.
 #[derive(Clone)]
 pub struct Api {
@@ -274,6 +302,10 @@ pub struct ApiParts {
     pub api_tokens: Arc<dyn ApiTokens>,
     /// Who did what.
     pub audit: Arc<dyn AuditLog>,
+    /// Browsers that asked for Web Push.
+    pub pushes: Arc<dyn PushSubscriptions>,
+    /// What tells others; `None`: nothing does.
+    pub notifications: Option<Arc<dyn Notifications>>,
     /// Who may upload by HTTP.
     pub tokens: Arc<dyn CameraTokens>,
     /// Where uploads by HTTP go; `None`: only a gateway elsewhere takes any.
@@ -326,5 +358,11 @@ impl Api {
             arrivals: Arc::new(Semaphore::new(ARRIVALS_MAX)),
         };
         Self { parts: Arc::new(parts) }
+    }
+
+    /// A signed link to an event's poster, good for a quarter of an hour or more: the store's own, or ours, which begins with
+    /// the base path. `None`: it has no poster.
+    pub async fn poster_link(&self, record: &CatalogRecord) -> Option<String> {
+        Links::of(self, record).await.poster
     }
 }

@@ -119,6 +119,8 @@ impl Bench {
             shares: Arc::new(catalog.clone()),
             api_tokens: Arc::new(catalog.clone()),
             audit: Arc::new(catalog.clone()),
+            pushes: Arc::new(catalog.clone()),
+            notifications: None,
             tokens: Arc::new(catalog.clone()),
             intake: Some(Arc::new(SpoolIntake::new(spool.clone(), Arc::new(SystemClock)))),
             store: store.clone(),
@@ -615,6 +617,26 @@ async fn decide(bench: &Bench, cookie: &str, id: &str, body: &str) -> (StatusCod
 async fn delete(bench: &Bench, cookie: &str, id: &str) -> StatusCode {
     let request = Request::delete(format!("/api/v1/events/{id}")).header(header::COOKIE, cookie);
     bench.send(request.body(Body::empty()).unwrap()).await.status()
+}
+
+/// How deliveries go, and tests, are an admin's; without channels there is nothing to see for anybody.
+#[tokio::test]
+async fn a_viewer_sees_no_deliveries_and_tests_no_channel() {
+    let bench = Bench::new("").await;
+    let (viewer, admin) = (bench.cookie().await, bench.cookie_of("otto").await);
+    for path in ["/api/v1/notifications/deliveries", "/api/v1/push/key"] {
+        assert_eq!(bench.get(path, "").await.0, StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(bench.get(path, &admin).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(bench.get("/api/v1/notifications/deliveries", &viewer).await.0, StatusCode::FORBIDDEN);
+    let test = async |cookie: &str, body: &'static str| {
+        let request =
+            Request::post("/api/v1/notifications/test").header(header::CONTENT_TYPE, "application/json");
+        let request = request.header(header::COOKIE, cookie).body(Body::from(body)).unwrap();
+        bench.send(request).await.status()
+    };
+    assert_eq!(test(&viewer, r#"{"channel": "x"}"#).await, StatusCode::FORBIDDEN);
+    assert_eq!(test(&admin, r#"{"channel": "x"}"#).await, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

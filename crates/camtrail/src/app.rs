@@ -10,8 +10,8 @@ use std::{
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Oidc, SpoolStatus, Status, StatusSource,
-    Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Notifications, Oidc, SpoolStatus, Status,
+    StatusSource, Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -44,6 +44,7 @@ use crate::{
     doors::{self, Watches},
     first_start::{self, Given, Shown},
     measured::{self, Measured},
+    notifications::ApiLinks,
     people::People,
 };
 
@@ -75,6 +76,10 @@ impl DataDir {
     }
     pub(crate) fn taken(&self) -> PathBuf {
         self.0.join("taken.db")
+    }
+    /// What is to be told to others.
+    pub(crate) fn notify(&self) -> PathBuf {
+        self.0.join("notify.db")
     }
     /// Which objects of other buckets were imported.
     pub(crate) fn imported(&self) -> PathBuf {
@@ -209,14 +214,14 @@ impl StatusSource for BoxStatus {
 /// What the stages share.
 pub(crate) struct Rooms {
     pub(crate) spool: Spool,
-    store: Arc<dyn ObjectStore>,
+    pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) catalogs: Catalogs,
     sink: Arc<dyn ArrivalSink>,
     ledger: SqliteLedger,
     media: Arc<Ffmpeg>,
     pub(crate) passwords: Arc<Passwords>,
-    zones: Arc<CameraZones>,
-    clock: Arc<dyn Clock>,
+    pub(crate) zones: Arc<CameraZones>,
+    pub(crate) clock: Arc<dyn Clock>,
     manifests: Manifests,
     derive: Deriver,
 }
@@ -347,6 +352,7 @@ impl Rooms {
         settings: &Settings,
         status: Arc<BoxStatus>,
         measured: Arc<Measured>,
+        notifications: Option<Arc<dyn Notifications>>,
         stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Api> {
         let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
@@ -359,6 +365,8 @@ impl Rooms {
             shares: self.catalogs.shares.clone(),
             api_tokens: self.catalogs.api_tokens.clone(),
             audit: self.catalogs.audit.clone(),
+            pushes: self.catalogs.pushes.clone(),
+            notifications,
             tokens: self.catalogs.tokens.clone(),
             intake: Some(Arc::new(self.intake())),
             store: self.store.clone(),
@@ -464,6 +472,8 @@ impl App {
         let mut tasks = JoinSet::new();
         doors::open_handover(&dir, &rooms, &mut tasks, &stopped)?;
         let watches = doors::watch_folders(&dir, &settings, &rooms, &mut tasks, &stopped)?;
+        let links = ApiLinks::default();
+        let notifier = rooms.notifier(&dir, &settings, shipper.status(), &links)?;
         if let Some(http) = http {
             let handle = measured::begin()?;
             tasks.spawn(measured::tidy(handle.clone(), stopped.clone()));
@@ -489,9 +499,14 @@ impl App {
                     settings.clone(),
                 )),
                 given: given.admin_password.clone(),
+                notifier: notifier.clone(),
+                links,
                 stop: stopped.clone(),
             };
             shown.admin_password = people.let_in(http, &mut tasks).await?;
+        }
+        if let Some(notifier) = notifier {
+            tasks.spawn(notifier.run(stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
         if settings.catalog.is_shared() && matches!(settings.store, StoreSettings::Local) {

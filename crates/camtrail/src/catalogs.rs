@@ -11,7 +11,8 @@ use camtrail_auth::MemoryFailures;
 use camtrail_aws::{DynamoAccounts, DynamoCatalog, DynamoConfig};
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::ports::{
-    Accounts, ApiTokens, AuditLog, CameraTokens, Catalog, Groups, ReviewState, Shares, SignInFailures,
+    Accounts, ApiTokens, AuditLog, CameraTokens, Catalog, Groups, PushSubscriptions, ReviewState, Shares,
+    SignInFailures,
 };
 
 use crate::{app::DataDir, config::Settings};
@@ -36,6 +37,7 @@ pub(crate) struct Catalogs {
     pub(crate) shares: Arc<dyn Shares>,
     pub(crate) api_tokens: Arc<dyn ApiTokens>,
     pub(crate) audit: Arc<dyn AuditLog>,
+    pub(crate) pushes: Arc<dyn PushSubscriptions>,
     /// This machine's own. Its people and tokens count only with `catalog.kind = "sqlite"`.
     pub(crate) local: SqliteCatalog,
 }
@@ -61,6 +63,7 @@ impl Catalogs {
             shares: Arc::new(local.clone()),
             api_tokens: Arc::new(local.clone()),
             audit: Arc::new(local.clone()),
+            pushes: Arc::new(local.clone()),
             local,
         })
     }
@@ -92,7 +95,8 @@ impl Catalogs {
             groups: Arc::new(accounts.clone()),
             shares: Arc::new(accounts.clone()),
             api_tokens: Arc::new(accounts.clone()),
-            audit: Arc::new(accounts),
+            audit: Arc::new(accounts.clone()),
+            pushes: Arc::new(accounts),
             local,
         }
     }

@@ -18,6 +18,7 @@ mod ftp_accounts;
 mod https;
 mod measured;
 mod memory;
+mod notifications;
 mod people;
 
 use std::process::ExitCode;

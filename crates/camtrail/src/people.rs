@@ -15,6 +15,8 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
+use camtrail_api::Notifications;
+use camtrail_notify::Notifier;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower::ServiceExt as _;
 
@@ -24,6 +26,7 @@ use crate::{
     connections, first_start,
     https::{Https, TlsListener},
     measured::Measured,
+    notifications::{ApiLinks, Desk},
 };
 
 /// How long the start waits for tables.
@@ -40,6 +43,8 @@ pub(crate) struct People {
     pub(crate) measured: Arc<Measured>,
     /// The first user's password, where one was given.
     pub(crate) given: Option<String>,
+    pub(crate) notifier: Option<Notifier>,
+    pub(crate) links: ApiLinks,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -84,11 +89,17 @@ impl People {
     async fn open(&self) -> anyhow::Result<(Router, Option<String>)> {
         let (accounts, passwords) = (&*self.rooms.catalogs.accounts, &self.rooms.passwords);
         let shown = first_start::admin(self.given.as_deref(), accounts, passwords).await?;
-        let api = self
-            .rooms
-            .api(&self.settings, self.status.clone(), self.measured.clone(), self.stop.clone())
-            .await?;
+        let desk = self.notifier.clone().map(|notifier| Arc::new(Desk(notifier)) as Arc<dyn Notifications>);
+        let (status, measured) = (self.status.clone(), self.measured.clone());
+        let api = self.rooms.api(&self.settings, status, measured, desk, self.stop.clone()).await?;
+        self.links.open(&api, &self.site());
         Ok((camtrail_api::router(api), shown))
+    }
+
+    /// Scheme and host of our own, as the world knows them; empty where nobody said.
+    fn site(&self) -> String {
+        let url = self.settings.public_url.as_deref().unwrap_or_default();
+        url.strip_suffix(&self.settings.base_path).unwrap_or(url).to_owned()
     }
 
     async fn keep_trying(&self, ready: &OnceLock<Router>) {

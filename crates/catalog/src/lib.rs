@@ -1,9 +1,10 @@
 //! The catalog in SQLite: the only place with SQL.
 //!
 //! Owns `DATA_DIR/catalog.db` (events, cameras, people, sessions, tokens), `DATA_DIR/ledger.db` (what the gateway
-//! shipped) and `DATA_DIR/taken.db` (what watched folders gave). Promises what the ports `Catalog`, `Accounts`,
-//! `CameraTokens`, `ApiTokens`, `Shares`, `AuditLog`, `ReviewState`, `Groups`, `Ledger` and `TakenFiles` say; a call that
-//! returned Ok is on disk (WAL, `synchronous = FULL`).
+//! shipped), `DATA_DIR/taken.db` (what watched folders gave) and `DATA_DIR/notify.db` (what is to be told to others).
+//! Promises what the ports `Catalog`, `Accounts`, `CameraTokens`, `ApiTokens`, `Shares`, `AuditLog`, `ReviewState`, `Groups`,
+//! `PushSubscriptions`, `Ledger`, `TakenFiles` and `Outbox` say; a call that returned Ok is on disk (WAL, `synchronous =
+//! FULL`).
 //! One writer thread with group commit, so "database is locked" can't happen inside the process; other processes
 //! (commands) wait at most the busy timeout.
 
@@ -18,7 +19,9 @@ mod expiry;
 mod groups;
 mod ledger;
 mod migrations;
+mod outbox;
 mod pages;
+mod push;
 mod review;
 mod row;
 mod shares;
@@ -37,7 +40,7 @@ use camtrail_model::{
 use tokio::sync::watch;
 
 use crate::db::Database;
-pub use crate::{db::OpenError, ledger::SqliteLedger, taken::SqliteTaken};
+pub use crate::{db::OpenError, ledger::SqliteLedger, outbox::SqliteOutbox, taken::SqliteTaken};
 
 /// The catalog. Clones share it.
 #[derive(Debug, Clone)]

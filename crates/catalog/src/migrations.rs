@@ -13,9 +13,13 @@ pub(crate) const CATALOG: &[&str] = &[
     include_str!("sql/catalog-7.sql"),
     include_str!("sql/catalog-8.sql"),
     include_str!("sql/catalog-9.sql"),
+    include_str!("sql/catalog-10.sql"),
 ];
 /// `ledger.db`.
 pub(crate) const LEDGER: &[&str] = &[include_str!("sql/ledger-1.sql"), include_str!("sql/ledger-2.sql")];
+
+/// `notify.db`.
+pub(crate) const NOTIFY: &[&str] = &[include_str!("sql/notify-1.sql")];
 
 /// `taken.db`.
 pub(crate) const TAKEN: &[&str] = &[include_str!("sql/taken-1.sql")];

@@ -48,6 +48,8 @@ async fn router(settings: &Settings) -> Result<Router, Error> {
         shares: people.clone(),
         api_tokens: people.clone(),
         audit: people.clone(),
+        pushes: people.clone(),
+        notifications: None,
         tokens: people,
         intake: None,
         store: Arc::new(S3Store::open(&settings.store())?),

@@ -1,6 +1,7 @@
 //! What every test uses: an instance, a camera, a person, files, and patience with an end; and for campaigns of
 //! faults, programs that upload, a store, and what goes wrong.
 
+mod browser;
 mod clients;
 mod cloud;
 mod dice;
@@ -13,12 +14,14 @@ mod instance;
 mod live;
 mod notify;
 mod programs;
+mod receivers;
 mod strace;
 mod tmpfs;
 mod wait;
 mod web;
 mod wire;
 
+pub(crate) use browser::{browser_keys, opened};
 pub(crate) use camtrail_services::{
     S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, encoded, free_port, signed_request,
 };
@@ -37,6 +40,7 @@ pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtr
 pub(crate) use live::LiveStream;
 pub(crate) use notify::{invoke, invoke_file, notification, put_plain};
 pub(crate) use programs::{Batch, Program, Target};
+pub(crate) use receivers::{Certificate, HttpReceiver, MailServer, Mosquitto, Received};
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;
 pub(crate) use wait::{LIMIT, wait};

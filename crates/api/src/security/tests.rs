@@ -1,5 +1,6 @@
 //! What stands around every answer, whoever asks for what; and whose word counts about who asks.
 
+use super::without_secret;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;

@@ -2,13 +2,14 @@
 //!
 //! Owns `camtrail_accounts` (docs/design/dynamodb.md): of its own, because the API writes it and may only read the
 //! catalog's tables. Promises what `model::ports::{Accounts, CameraTokens, ApiTokens, Shares, AuditLog, SignInFailures,
-//! ReviewState, Groups}` say, to any number of processes at once: what ended has ended for everybody when the call returns, because every read is consistent and
+//! ReviewState, Groups, PushSubscriptions}` say, to any number of processes at once: what ended has ended for everybody when the call returns, because every read is consistent and
 //! nothing is remembered here. Refuses to scan, to store a token's text, and to make tables in normal operation.
 
 mod api_tokens;
 mod audit;
 mod failures;
 mod groups;
+mod push;
 mod review;
 mod secrets;
 mod sessions;

@@ -258,6 +258,19 @@ impl Shelf {
         held(retrying(|| call.clone().send()).await.map(|_| ()))
     }
 
+    /// Removes an item that is as `condition` wants it; false: it isn't, or it went at a try whose answer was lost.
+    pub(super) async fn delete_if(&self, key: Item, condition: &Condition) -> Result<bool, CatalogError> {
+        let call = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression(condition.text)
+            .set_expression_attribute_names(condition.names())
+            .set_expression_attribute_values(condition.values());
+        held(retrying(|| call.clone().send()).await.map(|_| ()))
+    }
+
     /// Removes an item that is there; false: there is none (or the answer of the try that removed it was lost).
     pub(super) async fn delete(&self, key: Item) -> Result<bool, CatalogError> {
         let call = self

@@ -80,6 +80,11 @@ async fn keep_the_groups_contract() {
     testing::groups_contract(&open(&config(&fresh_prefix())).await).await;
 }
 
+#[tokio::test]
+async fn keep_the_push_contract() {
+    testing::push_contract(&open(&config(&fresh_prefix())).await).await;
+}
+
 /// A page of events costs one read of its marks for each hundred, whatever else was ever marked.
 #[tokio::test]
 async fn a_page_asks_for_its_own_marks_only() {
@@ -189,6 +194,7 @@ async fn the_contracts_hold_over_a_bad_line() {
     testing::accounts_contract(fresh).await;
     testing::review_contract(fresh).await;
     testing::groups_contract(&*fresh()).await;
+    testing::push_contract(&*fresh()).await;
     testing::audit_contract(fresh).await;
 }
 

@@ -8,6 +8,7 @@ mod bucket;
 mod error;
 mod http;
 mod load;
+mod notify;
 mod oidc;
 mod settings;
 mod shape;

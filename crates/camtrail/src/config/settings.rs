@@ -13,16 +13,20 @@ use camtrail_auth::Token;
 use camtrail_ftp::TlsConfig;
 use camtrail_gateway::{AccountScope, CameraAccount, SmallRule, WatchConfig};
 use camtrail_model::{CameraName, CameraZones, ObjectBase, units};
+use camtrail_notify::NotifyConfig;
 use camtrail_retention::RetentionConfig;
 use camtrail_store::S3Config;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+
+use crate::notifications::watched;
 
 use super::{
     ConfigError,
     arrival::{self, ArrivalMode},
     bucket, http,
     load::Loaded,
+    notify,
     oidc::{self, OidcSettings},
     shape::{Camera, Config, Ftp, FtpAccount, Retention},
     watch,
@@ -67,6 +71,9 @@ pub(crate) struct Settings {
     pub(crate) http_tls: Option<CertificateFiles>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) oidc: Option<OidcSettings>,
+    /// What is told to others; `None`: nothing.
+    pub(crate) notify: Option<NotifyConfig>,
+    pub(crate) push_to_loopback: bool,
 }
 
 /// Where events are listed.
@@ -334,6 +341,13 @@ impl Settings {
         let store = bucket::store(&check, config)?;
         let catalog = bucket::catalog(&check, config, &base)?;
         let mode = arrival::mode(&check, &config.arrival, &store)?;
+        let public_url = check.public_url(&config.http.public_url)?;
+        let base_path = check.base_path(&config.http.base_path)?;
+        // Some write the path into both.
+        let home = public_url
+            .as_deref()
+            .map(|url| format!("{}{base_path}", url.strip_suffix(&base_path).unwrap_or(url)));
+        let notify = notify::check(&check, &config.notify, home.as_deref(), watched(&cameras))?;
         let data_dir = data_dir.unwrap_or(&config.data_dir).to_owned();
         Ok(Self {
             watches: watch::check(&check, &config.watch, &data_dir)?,
@@ -368,8 +382,10 @@ impl Settings {
             spool_max_bytes: check.bytes("spool.max_bytes", &config.spool.max_bytes)?,
             retention: check.retention(&config.retention)?,
             http_listen: check.address("http.listen", &config.http.listen)?,
-            public_url: check.public_url(&config.http.public_url)?,
-            base_path: check.base_path(&config.http.base_path)?,
+            public_url,
+            base_path,
+            notify,
+            push_to_loopback: config.notify.push_to_loopback,
             people: check.people(config)?,
             metrics: match config.http.metrics.as_str() {
                 "local" => MetricsAccess::Local,

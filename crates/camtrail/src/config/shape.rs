@@ -6,7 +6,7 @@ use camtrail_api::PeopleConfig;
 use camtrail_model::ObjectBase;
 use serde::{Deserialize, Serialize};
 
-use super::{oidc::Oidc, watch::Watch};
+use super::{notify::Notify, oidc::Oidc, watch::Watch};
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) shares: Shares,
     pub(crate) audit: Audit,
     pub(crate) oidc: Oidc,
+    pub(crate) notify: Notify,
 }
 
 impl Default for Config {
@@ -51,6 +52,7 @@ impl Default for Config {
             shares: Shares::default(),
             audit: Audit::default(),
             oidc: Oidc::default(),
+            notify: Notify::default(),
         }
     }
 }

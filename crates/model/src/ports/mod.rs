@@ -11,6 +11,8 @@ mod groups;
 mod intake;
 mod ledger;
 mod media_tool;
+mod outbox;
+mod push;
 mod review_state;
 mod shares;
 mod sign_in_failures;
@@ -32,6 +34,11 @@ pub use groups::Groups;
 pub use intake::{Delivery, DeliveryEnd, Incoming, Intake, IntakeError, Receipt};
 pub use ledger::{Ladder, Ledger, Shipment};
 pub use media_tool::{MediaError, MediaTool, Poster, Preview, Rendition};
+pub use outbox::{
+    Attempt, DeliveryOutcome, DeliveryRow, DueDelivery, NewDelivery, Outbox, REMEMBERED_MAX, REMEMBERED_MS,
+    WAITING_MAX,
+};
+pub use push::{PUSH_MAX, PUSH_PER_USER_MAX, PushSubscription, PushSubscriptions};
 pub use review_state::{REVIEWS_MAX, ReviewState, Viewed, ViewedPage};
 pub use shares::{Openings, SHARES_MAX, Share, Shares, public_id};
 pub use sign_in_failures::{Failures, SignInFailures};
