@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use camtrail_model::ports::{Accounts, CatalogError, PushSubscription, PushSubscriptions};
+use camtrail_model::{
+    Sight,
+    ports::{Accounts, CatalogError, PushSubscription, PushSubscriptions, User},
+};
 use data_encoding::BASE64URL_NOPAD;
 use reqwest::{
     StatusCode, Url,
@@ -27,7 +30,10 @@ use web_push_native::{
 };
 
 use super::{Parcel, SendError, http, ntfy::cut};
-use crate::notifier::Parts;
+use crate::{
+    message::{Kind, Message},
+    notifier::Parts,
+};
 
 /// What the key is called among the secrets.
 const SECRET: &str = "web_push";
@@ -109,6 +115,14 @@ pub fn endpoint_problem(endpoint: &str, origins: PushOrigins) -> Option<&'static
         return Some("it is in a private network");
     }
     None
+}
+
+/// Whether a person may be told: of a camera, who may see it; of the whole site, who may see all of it.
+fn may_know(user: &User, message: &Message) -> bool {
+    match &message.camera {
+        Some(camera) => user.sight.sees(camera),
+        None => message.kind == Kind::Test || user.sight == Sight::All,
+    }
 }
 
 /// Whether an address is somewhere in the Internet, and nowhere near (RFC 6890 and its registries).
@@ -199,9 +213,12 @@ impl WebPush {
         };
         // Who may not sign in any more isn't told either.
         let user = self.accounts.user(&browser.user).await.map_err(unread)?;
-        if user.is_none_or(|user| user.disabled) {
+        let Some(user) = user.filter(|user| !user.disabled) else {
             self.forget(&browser).await;
             return Err(SendError::Refused(format!("the user {:?} is gone", browser.user)));
+        };
+        if !may_know(&user, parcel.message) {
+            return Err(SendError::Refused(format!("the user {:?} may not see that", user.name)));
         }
         if let Some(problem) = endpoint_problem(&browser.endpoint, self.origins) {
             self.forget(&browser).await;
@@ -275,7 +292,31 @@ impl WebPush {
 
 #[cfg(test)]
 mod tests {
+    use camtrail_model::{CameraName, Millis, ports::Role};
+
     use super::*;
+
+    #[test]
+    fn nobody_is_told_of_what_they_may_not_see() {
+        let user = |sight| User {
+            name: "anna".to_owned(),
+            password_hash: String::new(),
+            role: Role::Viewer,
+            disabled: false,
+            sight,
+        };
+        let gate = CameraName::from_folder("gate");
+        let message =
+            |kind, camera| Message { camera, ..Message::new(kind, Millis(1), String::new(), String::new()) };
+        let limited = user(Sight::Only([gate.clone()].into()));
+        let yard = Some(CameraName::from_folder("yard"));
+        assert!(may_know(&limited, &message(Kind::Event, Some(gate))));
+        assert!(!may_know(&limited, &message(Kind::Event, yard.clone())));
+        assert!(!may_know(&limited, &message(Kind::Digest, None)));
+        assert!(may_know(&limited, &message(Kind::Test, None)));
+        assert!(may_know(&user(Sight::All), &message(Kind::Event, yard)));
+        assert!(may_know(&user(Sight::All), &message(Kind::Digest, None)));
+    }
 
     #[test]
     fn endpoints_lead_out_of_the_house_only() {

@@ -27,6 +27,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what, when, from where.
+         * @description For admins, the newest first. Kept for 400 days, or as configured. Wrong sign-ins are noted up to 200 an hour, with
+         *     how many more there were; openings of a share the first time (its count tells the rest).
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras": {
         parameters: {
             query?: never;
@@ -36,7 +57,7 @@ export interface paths {
         };
         /**
          * List cameras.
-         * @description Those that ever sent something, and those that are configured.
+         * @description Those that ever sent something, and those that are configured; of these, those that you may see.
          */
         get: operations["list_cameras"];
         put?: never;
@@ -138,6 +159,48 @@ export interface paths {
         patch: operations["change_event"];
         trace?: never;
     };
+    "/api/v1/events/{id}/playable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for an H.264 copy.
+         * @description For browsers that can't play an event's `video_codec`. Answers at once: with the event where `h264_url` is there or none
+         *     is needed, else where the copy stands. It is made one at a time, within about the clip's length; live updates say
+         *     `changed` when it is there, and the same call again tells where it stands. A viewer may ask.
+         */
+        post: operations["ask_for_h264"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a preview.
+         * @description Pictures of a whole clip in one file. Answers as asking for an H.264 copy does; seconds later it is there.
+         */
+        post: operations["ask_for_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}/viewed": {
         parameters: {
             query?: never;
@@ -165,7 +228,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List groups of cameras. */
+        /**
+         * List groups of cameras.
+         * @description Who may see some cameras only gets the groups that hold any of them, by those cameras: rules tell of others.
+         */
         get: operations["list_groups"];
         /**
          * Replace all groups of cameras.
@@ -264,6 +330,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries.
+         * @description Newest first, of the last two weeks; admins only.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message.
+         * @description Now, by one channel, and past the queue; by Web Push to your own browsers only. Admins only.
+         */
+        post: operations["test_notification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The key for Web Push.
+         * @description What `pushManager.subscribe` wants as `applicationServerKey`.
+         */
+        get: operations["push_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Subscribe a browser to Web Push.
+         * @description For the signed-in user; the same browser again replaces what it said before. A user's oldest go above 20.
+         */
+        post: operations["push_subscribe"];
+        /**
+         * Unsubscribe a browser from Web Push.
+         * @description One of the signed-in user's; Ok also where it isn't subscribed.
+         */
+        delete: operations["push_unsubscribe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -276,7 +426,8 @@ export interface paths {
         put?: never;
         /**
          * Sign in.
-         * @description Sets the session cookie. Wrong sign-ins from one address to one user slow down.
+         * @description Sets the session cookie. Wrong sign-ins from one address to one user slow down, and those from one address to many.
+         *     Who is signed in already isn't held up.
          */
         post: operations["sign_in"];
         /**
@@ -284,6 +435,73 @@ export interface paths {
          * @description The session ends at once, everywhere; without one, nothing happens.
          */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change your password.
+         * @description All your sessions end, but for this browser's, which gets a new one. Your tokens stay: revoke those that you don't
+         *     trust. Takes no token.
+         */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List shares.
+         * @description Your own; an admin gets everybody's.
+         */
+        get: operations["list_shares"];
+        put?: never;
+        /**
+         * Share an event.
+         * @description Makes a public link to this one event: whoever has it sees the clip or still, its camera's name and its time, without
+         *     signing in, until it ends. It shows the event as long as its maker may see it.
+         */
+        post: operations["create_share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shares/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a share.
+         * @description Your own, or as an admin anybody's. It shows nothing more from now on; a video that is being loaded from a bucket may
+         *     go on for five minutes. Doing it again changes nothing.
+         */
+        delete: operations["revoke_share"];
         options?: never;
         head?: never;
         patch?: never;
@@ -316,7 +534,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the box is doing. */
+        /**
+         * How the box is doing.
+         * @description Who may see some cameras only isn't told of folders and troubles at the door: they name others.
+         */
         get: operations["status"];
         put?: never;
         post?: never;
@@ -324,6 +545,90 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tokens.
+         * @description Your own; an admin gets everybody's.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Make a token.
+         * @description For yourself. It is good until it is revoked, its time is over, or you are disabled. A token can make tokens only
+         *     where its scopes hold `admin`.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token.
+         * @description Your own, or as an admin anybody's: it is worthless at once, everywhere.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users. */
+        get: operations["list_users"];
+        put?: never;
+        /** Make a user. */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a user.
+         * @description What isn't named stays. The last admin can't be disabled or made a viewer. What is taken from somebody is gone at
+         *     their next request; an open live stream ends, or goes on with what they may still see, within 15 seconds.
+         */
+        patch: operations["change_user"];
         trace?: never;
     };
     "/api/v1/viewed": {
@@ -465,6 +770,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/s/media/{id}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Media of a shared event.
+         * @description The links of a shared page. They need no session, are good for an hour at most, and end with their share.
+         */
+        get: operations["shared_media"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/s/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was shared.
+         * @description For everybody who has the link: a page for people, or JSON where `Accept` asks for it. Wrong links slow down whoever
+         *     tries them.
+         */
+        get: operations["show_share"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -502,6 +848,49 @@ export interface components {
         Arrived: {
             /** @description One for each record, in the notification's order. */
             results: components["schemas"]["ArrivalResult"][];
+        };
+        /** @description What somebody did. */
+        AuditItem: {
+            /**
+             * @description What: `signed_in`, `sign_in_failed`, `signed_out`, `password_changed`, `user_added`, `user_changed`,
+             *     `user_disabled`, `token_created`, `token_revoked`, `share_created`, `share_opened`, `share_revoked`,
+             *     `share_refused`, `event_protected`, `event_unprotected`, `event_noted`, `event_deleted`, `groups_replaced`,
+             *     `camera_added`, `camera_token_created`, `camera_tokens_revoked`; later versions may know more.
+             * @example share_created
+             */
+            action: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * @description What else is worth knowing; never a secret.
+             * @example event 0g00002ms6h00000…, until 2016-09-06T22:29:54.000Z
+             */
+            detail: string;
+            /**
+             * @description From which address; null: from the server's own command line.
+             * @example 192.0.2.7
+             */
+            from?: string | null;
+            /**
+             * @description To whom or what: a user's name, or an id.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
+            subject: string;
+            /**
+             * @description Who; null: nobody who is known (a wrong sign-in, an opened share).
+             * @example anna
+             */
+            who?: string | null;
+        };
+        /** @description A page of the audit log. */
+        AuditList: {
+            /** @description The newest first. */
+            items: components["schemas"]["AuditItem"][];
+            /** @description The cursor of the next page; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description A camera. */
         Camera: {
@@ -601,6 +990,68 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /** @description One message for one receiver. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * @description The channel.
+             * @example phone
+             */
+            channel: string;
+            /**
+             * Format: date-time
+             * @description When it was made, RFC 3339.
+             */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Its number; grows.
+             */
+            id: number;
+            /**
+             * @description What happened.
+             * @example event
+             */
+            kind: string;
+            /**
+             * @description The message's id: the same on every channel (`webhook-id`).
+             * @example msg_5e2c3f0a9d1b4c7e8f6a2b3c4d5e6f70
+             */
+            message_id: string;
+            /**
+             * Format: date-time
+             * @description When it is tried (again); null: it is decided.
+             */
+            next_at?: string | null;
+            /** @description How it is doing. */
+            outcome: components["schemas"]["Outcome"];
+            /** @description Why it failed last time. */
+            problem?: string | null;
+            /**
+             * @description Its title.
+             * @example backyard: motion
+             */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it was tried last.
+             */
+            updated_at: string;
+        };
+        /** @description A page of deliveries, newest first. */
+        DeliveryList: {
+            /** @description The deliveries. */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Format: int64
+             * @description `before` of the next page; null: this is the last.
+             */
+            next_before?: number | null;
         };
         /** @description One clip or still. */
         Event: {
@@ -938,6 +1389,38 @@ export interface components {
             /** @description Which event. */
             id: string;
         };
+        /** @description A share that was just made. */
+        MadeShare: components["schemas"]["ShareInfo"] & {
+            /**
+             * @description What opens it, for everybody who has it. Told only now. Without `http.public_url` in the configuration it is a path
+             *     below this server's address.
+             * @example https://cams.example.org/s/4dYhPq…
+             */
+            url: string;
+        };
+        /** @description A token that was just made. */
+        MadeToken: components["schemas"]["TokenInfo"] & {
+            /**
+             * @description What to send behind `Authorization: Bearer`. Told only now.
+             * @example ct_…
+             */
+            token: string;
+        };
+        /** @description It is being made. */
+        Making: {
+            /**
+             * @description How many others are made before it.
+             * @example 2
+             */
+            ahead: number;
+            /** @description Whether it waits or is being made now. */
+            state: components["schemas"]["MakingState"];
+        };
+        /**
+         * @description Where a wish stands.
+         * @enum {string}
+         */
+        MakingState: "queued" | "running";
         /** @description Which events have been seen: either `ids` or `up_to`. */
         MarkMany: {
             /** @description These, 500 at most. */
@@ -957,6 +1440,71 @@ export interface components {
             /** @description What is missing, for a person. */
             problem?: string | null;
         };
+        /** @description Another password. */
+        NewPassword: {
+            /** @description The password of now. */
+            current: string;
+            /** @description The one from now on, at least 8 characters. */
+            new: string;
+        };
+        /** @description What is to be shared. */
+        NewShare: {
+            /**
+             * @description Which event.
+             * @example 0g00002ms6h00000…
+             */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description The same as a moment, RFC 3339, instead of `expires_in_s`.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description When the share ends: in so many seconds. Without it and `expires_at`, in seven days (or as configured).
+             * @example 86400
+             */
+            expires_in_s?: number | null;
+            /**
+             * @description A word to whoever opens it: one line, at most 2,000 characters.
+             * @example our fox
+             */
+            note?: string | null;
+        };
+        /** @description A token to be made. */
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself, RFC 3339; never, where that isn't said.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What you call it: one line, at most 100 characters.
+             * @example Home Assistant
+             */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["TokenScope"][];
+        };
+        /** @description Somebody new. */
+        NewUser: {
+            /**
+             * @description The cameras that they may see, 500 at most, known already or not; without it, or null: all.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            cameras?: string[] | null;
+            /**
+             * @description The name that they sign in with: 1 to 256 bytes.
+             * @example anna
+             */
+            name: string;
+            /** @description Their password, at least 8 characters. */
+            password: string;
+            /** @description What they may do. */
+            role: components["schemas"]["UserRole"];
+        };
         /** @description Sign-in by a provider. */
         OidcWay: {
             /**
@@ -970,6 +1518,11 @@ export interface components {
              */
             start: string;
         };
+        /**
+         * @description How a delivery is doing.
+         * @enum {string}
+         */
+        Outcome: "waiting" | "delivered" | "failed" | "dropped";
         /** @description Pictures of a clip at equal distances, in one JPEG: row by row, from left to right, all of one size. */
         Preview: {
             /**
@@ -1014,6 +1567,11 @@ export interface components {
              */
             type: string;
         };
+        /** @description The key that browsers subscribe with. */
+        PushPublicKey: {
+            /** @description `applicationServerKey`: an uncompressed point of P-256, base64url. */
+            key: string;
+        };
         /** @description Who is signed in. */
         Session: {
             /** @description The sign-in provider vouches for them: their session is short, and renewed by `/auth/oidc/start?silent=1`. */
@@ -1025,6 +1583,129 @@ export interface components {
              * @example admin
              */
             username: string;
+        };
+        /** @description A share. */
+        ShareInfo: {
+            /**
+             * @description Its camera.
+             * @example backyard
+             */
+            camera_name: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /**
+             * @description Who made it.
+             * @example anna
+             */
+            created_by: string;
+            /** @description The event that it shows. */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at: string;
+            /**
+             * @description What it is called here; it opens nothing.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last opened.
+             */
+            last_opened_at?: string | null;
+            /** @description A word to whoever opens it. */
+            note?: string | null;
+            /**
+             * Format: int64
+             * @description How often it was opened.
+             * @example 3
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description How often somebody came when it had ended.
+             */
+            refused: number;
+            /**
+             * Format: date-time
+             * @description When somebody ended it.
+             */
+            revoked_at?: string | null;
+            /** @description Whether it can be opened. Where its event is gone, or its maker may see it no more, it shows that. */
+            state: components["schemas"]["ShareState"];
+        };
+        /** @description Shares. */
+        ShareList: {
+            /** @description The newest first; those that ended for 30 days. */
+            items: components["schemas"]["ShareInfo"][];
+        };
+        /**
+         * @description Whether a share can be opened.
+         * @enum {string}
+         */
+        ShareState: "open" | "expired" | "revoked";
+        /** @description A shared event. */
+        SharedEvent: {
+            /**
+             * @description What people call the camera.
+             * @example Back yard
+             */
+            camera: string;
+            /**
+             * Format: date-time
+             * @description When it was taken, with the camera's offset, RFC 3339.
+             * @example 2016-08-30T15:29:54.000-07:00
+             */
+            captured_at: string;
+            /** @description Whether all of it arrived. */
+            complete: boolean;
+            /**
+             * @description The media type of what `media_url` gives.
+             * @example video/mp4
+             */
+            content_type: string;
+            /** @description A signed link that saves it. */
+            download_url: string;
+            /**
+             * Format: int64
+             * @description Playing time in milliseconds.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: date-time
+             * @description When the share ends.
+             */
+            expires_at: string;
+            /**
+             * Format: int32
+             * @description Height in pixels.
+             */
+            height?: number | null;
+            /** @description `record` is video, `snap` is still. */
+            kind: components["schemas"]["EventKind"];
+            /**
+             * Format: date-time
+             * @description When these links end; ask again for fresh ones.
+             */
+            media_expires_at: string;
+            /** @description A signed link to the media; answers `Range`. Ends with the share. */
+            media_url: string;
+            /** @description A word of whoever shared it. */
+            note?: string | null;
+            /** @description Whether browsers open it. */
+            playable: boolean;
+            /** @description A signed link to a poster. */
+            poster_url?: string | null;
+            /**
+             * Format: int32
+             * @description Width in pixels.
+             */
+            width?: number | null;
         };
         /** @description How people may sign in. */
         SignInWays: {
@@ -1067,6 +1748,42 @@ export interface components {
             /** @description Watched folders. */
             watches: components["schemas"]["WatchedFolder"][];
         };
+        /** @description What `PushSubscription.toJSON()` gives; an `expirationTime` is ignored. */
+        Subscribe: {
+            /**
+             * @description Where the browser's push service takes messages.
+             * @example https://push.example.net/send/abc
+             */
+            endpoint: string;
+            /** @description The browser's keys. */
+            keys: components["schemas"]["SubscriptionKeys"];
+        };
+        /** @description A subscription that is kept. */
+        Subscribed: {
+            /** @description Its id. */
+            id: string;
+        };
+        /** @description A browser's keys. */
+        SubscriptionKeys: {
+            /**
+             * @description Its authentication secret, base64url.
+             * @example BTBZMqHH6r4Tts7J_aSIgg
+             */
+            auth: string;
+            /**
+             * @description Its public key, base64url.
+             * @example BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4
+             */
+            p256dh: string;
+        };
+        /** @description A test. */
+        Test: {
+            /**
+             * @description The channel's name.
+             * @example phone
+             */
+            channel: string;
+        };
         /** @description An upload that is no event: a maker's test file. */
         TestUpload: {
             /**
@@ -1084,6 +1801,102 @@ export interface components {
              * @description Its size in bytes.
              */
             size: number;
+        };
+        /** @description What a test came to. */
+        Tested: {
+            /** @description The channel's name. */
+            channel: string;
+            /** @description Whether the other end took it. */
+            delivered: boolean;
+            /** @description Why not. */
+            problem?: string | null;
+        };
+        /** @description A token, without its text. */
+        TokenInfo: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string | null;
+            /**
+             * @description What it is called here; it opens nothing.
+             * @example 9f86d081884c7d659a2feaa0c55ad015
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description In which hour it was last used.
+             */
+            last_used_at?: string | null;
+            /**
+             * @description What they call it.
+             * @example Home Assistant
+             */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["TokenScope"][];
+            /**
+             * @description Whose it is.
+             * @example anna
+             */
+            username: string;
+        };
+        /** @description Tokens. */
+        TokenList: {
+            /** @description By person and age. */
+            items: components["schemas"]["TokenInfo"][];
+        };
+        /**
+         * @description What a token is good for.
+         * @enum {string}
+         */
+        TokenScope: "read" | "review" | "share" | "admin";
+        /** @description Which browser. */
+        Unsubscribe: {
+            /**
+             * @description Its endpoint.
+             * @example https://push.example.net/send/abc
+             */
+            endpoint: string;
+        };
+        /** @description What is to be otherwise of somebody; what isn't named stays. */
+        UserChanges: {
+            /** @description The cameras that they may see, 500 at most; null: all. */
+            cameras?: string[] | null;
+            /** @description Locked out: their sessions end, and their tokens are revoked. */
+            disabled?: boolean | null;
+            /** @description Another password, at least 8 characters: their sessions end. */
+            password?: string | null;
+            role?: components["schemas"]["UserRole"] | null;
+        };
+        /** @description A person. */
+        UserInfo: {
+            /**
+             * @description The cameras that they may see; null: all.
+             * @example [
+             *       "backyard"
+             *     ]
+             */
+            cameras?: string[] | null;
+            /** @description Locked out. */
+            disabled: boolean;
+            /**
+             * @description The name that they sign in with.
+             * @example anna
+             */
+            name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["UserRole"];
+        };
+        /** @description All people. */
+        UserList: {
+            /** @description By name. */
+            items: components["schemas"]["UserInfo"][];
         };
         /**
          * @description What a person may do.
@@ -1229,6 +2042,65 @@ export interface operations {
             };
             /** @description A record failed, or too many notifications come at once: send it again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only entries at or after this moment: RFC 3339, or milliseconds since 1970.
+                 * @example 2016-08-30T00:00:00Z
+                 */
+                from?: string;
+                /** @description Only entries before this moment: RFC 3339, or milliseconds since 1970. */
+                to?: string;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same query. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description A parameter or the cursor is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1674,6 +2546,178 @@ export interface operations {
             };
         };
     };
+    ask_for_h264: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy is there, or the event plays everywhere as it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description It is being made, or waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Making"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event (any more). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be made of this event, and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have as many wishes waiting as you may. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is made here: there is no ffmpeg. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue is full, or it failed a moment ago: try again after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_for_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An event's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The preview is there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description It is being made, or waits. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Making"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event (any more). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It can't be made of this event (a still), and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have as many wishes waiting as you may. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is made here: there is no ffmpeg. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The queue is full, or it failed a moment ago: try again after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mark_event: {
         parameters: {
             query?: never;
@@ -2069,6 +3113,256 @@ export interface operations {
             };
         };
     };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only older ones than this: `next_before` of the page before. */
+                before?: number;
+                /** @description How many: 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description A parameter is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No channel is configured. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_notification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Test"];
+            };
+        };
+        responses: {
+            /** @description It was tried. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tested"];
+                };
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such channel. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushPublicKey"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed from here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_subscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Subscribe"];
+            };
+        };
+        responses: {
+            /** @description It is kept. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscribed"];
+                };
+            };
+            /** @description The body is no subscription, or leads nowhere that may be pushed to. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is pushed from here. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    push_unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unsubscribe"];
+            };
+        };
+        responses: {
+            /** @description It is told nothing more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body is no such JSON. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     who: {
         parameters: {
             query?: never;
@@ -2167,6 +3461,210 @@ export interface operations {
             };
         };
     };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Changed; the cookie holds a new session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The body is no such JSON, or the new password is too short. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The password of now is another one. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_shares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The shares. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event_id": "0g00002ms6h00000…",
+                 *       "expires_in_s": 604800,
+                 *       "note": "our fox"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewShare"];
+            };
+        };
+        responses: {
+            /** @description The share; its link is told only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeShare"];
+                };
+            };
+            /** @description The body is no such JSON, or the end can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Shares are off, or the token isn't good for them. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such event. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are too many shares: revoke some. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A share's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such share of yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ways: {
         parameters: {
             query?: never;
@@ -2207,6 +3705,323 @@ export interface operations {
             };
             /** @description Nobody is signed in. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tokens, without their texts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "expires_at": "2027-01-01T00:00:00Z",
+                 *       "name": "Home Assistant",
+                 *       "scopes": [
+                 *         "read",
+                 *         "review"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description The token; its text is told only now. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description The body is no such JSON, or says more than you may. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have too many tokens: revoke some. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A token's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is worth nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such token of yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All users, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "cameras": [
+                 *         "backyard"
+                 *       ],
+                 *       "name": "anna",
+                 *       "password": "a long one",
+                 *       "role": "viewer"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The body is no such JSON, or the name, password or cameras can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is a user of that name, or too many users. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A user's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "cameras": [
+                 *         "backyard",
+                 *         "gate"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserChanges"];
+            };
+        };
+        responses: {
+            /** @description The user as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The body is no such JSON, or the password or cameras can't be. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not an admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such user. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the last admin. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2538,6 +4353,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description You may not see all cameras. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Metrics are off here. */
             404: {
                 headers: {
@@ -2569,6 +4393,156 @@ export interface operations {
             };
             /** @description The catalog can't answer. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shared_media: {
+        parameters: {
+            query: {
+                /** @description Which content the link was made for. */
+                v: string;
+                /** @description When the link ends, in seconds since 1970. */
+                expires: number;
+                /** @description The signature over all of it. */
+                signature: string;
+                /** @description `1`: the browser saves the file instead of showing it. */
+                download?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A share's id. */
+                id: string;
+                /** @description `object`, `poster` or `playable`. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description The part that `Range` asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description Not changed since `If-Modified-Since`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The store has an address of its own for it, good for five minutes. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The link lacks a part. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The link was altered or has expired. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such file (any more). */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The share ended, or its event is gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is shorter than `Range` wants. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    show_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The secret of a share's link. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The shared event; a page, unless `Accept` says `application/json`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedEvent"];
+                };
+            };
+            /** @description There is no such share. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The share ended, or its event is gone. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong links. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
