@@ -11,7 +11,7 @@ use camtrail_model::{
 use crate::support::{LIMIT, REAL_CLIP, REAL_STILL, file, generate, names, read, tool};
 
 /// No process is started, nothing is decoded.
-const AT_ONCE: Duration = Duration::from_millis(500);
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 async fn assert_refused_at_once(source: &MediaSource) {
     let tool = tool();
@@ -190,7 +190,7 @@ async fn a_dahua_file_of_nothing_but_marks() {
             ..FfmpegConfig::default()
         });
         structure_only.probe(&source).await.unwrap();
-        assert!(started.elapsed() < Duration::from_secs(2), "{mark:?}: {:?}", started.elapsed());
+        assert!(started.elapsed() < AT_ONCE, "{mark:?}: {:?}", started.elapsed());
     }
 }
 
