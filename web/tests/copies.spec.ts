@@ -235,7 +235,7 @@ test('a blur fills the box until the poster is there, and nothing moves', async 
   page.on('console', (message) => {
     if (/Content Security Policy/.test(message.text())) faults.push(message.text());
   });
-  let release = () => undefined as void;
+  let release: () => void = () => undefined;
   const held = new Promise<void>((done) => (release = done));
   await page.route(
     (url) => url.pathname.includes('poster') || url.href.includes(event?.poster_url ?? '?'),

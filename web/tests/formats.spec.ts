@@ -41,7 +41,10 @@ async function shows(page: Page, sample: Sample, event: ListedEvent): Promise<vo
       .toBe(event.width);
   } else {
     const trouble = page.getByTestId('stage-trouble');
-    await expect(trouble).toContainText('Browsers can’t play this clip');
+    // It was tried to make a copy, in vain.
+    await expect(trouble).toContainText('Browsers can’t play this clip', {
+      timeout: COPY_WITHIN_MS,
+    });
     await expect(trouble.getByRole('link', { name: 'Download' })).toBeVisible();
   }
   await expect(page.getByTestId('incomplete')).toHaveCount(sample.complete ? 0 : 1);

@@ -30,6 +30,6 @@ export function urlOf(event: Event, rendition: Rendition): string {
   return copies[rendition] ?? event.media_url;
 }
 
-/** Whether an H.264 copy would show more than there is now. */
+/** A clip may have an H.264 copy, and has none yet. */
 export const lacksCopy = (event: Event): boolean =>
   event.kind === 'record' && event.h264_url == null;

@@ -135,7 +135,7 @@ export async function makeSamples(folder: string): Promise<Sample[]> {
   await ffmpeg(
     ...pictures,
     ...sound,
-    ...'-c:v mpeg4 -q:v 6 -c:a aac'.split(' '),
+    ...'-c:v mpeg4 -q:v 6 -c:a aac -f mp4'.split(' '),
     add('mpeg4-part-2', 'clip_20260815_100755.mp4', { codec: 'mpeg4', shows: 'copy', sound: true }),
   );
 
