@@ -10,6 +10,8 @@ import { eventsWithMedia, type ListedEvent } from './support/events';
 import { noMediaErrors, posterLoads, reallyPlays, watchMediaErrors } from './support/playing';
 import { makeSamples, type Sample } from './support/samples';
 
+/** A copy of a clip of seconds is made within this. */
+const COPY_WITHIN_MS = 30_000;
 /** How far a duration may be off. */
 const DURATION_WITHIN_MS = 100;
 
@@ -21,9 +23,14 @@ const decodesHevc = (page: Page) =>
 
 async function shows(page: Page, sample: Sample, event: ListedEvent): Promise<void> {
   await page.goto(`./event/${event.id}`);
-  const plays =
+  const asItIs =
     sample.shows === 'video' || (sample.shows === 'if-able' && (await decodesHevc(page)));
-  if (plays) {
+  if (asItIs || sample.shows === 'copy' || sample.shows === 'if-able') {
+    await expect(page.getByTestId('video')).toHaveAttribute(
+      'data-rendition',
+      asItIs ? 'full' : 'h264',
+      { timeout: COPY_WITHIN_MS },
+    );
     await reallyPlays(page, { sound: sample.sound, durationMs: sample.durationMs ?? 0 });
     await noMediaErrors(page);
   } else if (sample.shows === 'still') {
@@ -34,7 +41,10 @@ async function shows(page: Page, sample: Sample, event: ListedEvent): Promise<vo
       .toBe(event.width);
   } else {
     const trouble = page.getByTestId('stage-trouble');
-    await expect(trouble).toContainText('Browsers can’t play this clip');
+    // It was tried to make a copy, in vain.
+    await expect(trouble).toContainText('Browsers can’t play this clip', {
+      timeout: COPY_WITHIN_MS,
+    });
     await expect(trouble.getByRole('link', { name: 'Download' })).toBeVisible();
   }
   await expect(page.getByTestId('incomplete')).toHaveCount(sample.complete ? 0 : 1);

@@ -20,8 +20,8 @@ export function judge({ dx, dy, ms }: Stroke): Swipe | null {
 }
 
 /**
- * Svelte attachment. A touch that starts within `deadBottomPx` of the element's bottom edge is
- * left alone: the seek bar is there.
+ * Svelte attachment. A touch that starts within `deadBottomPx` of a video's bottom edge, or on a control, is
+ * left alone: there one seeks.
  */
 export function swipe(onSwipe: (direction: Swipe) => void, deadBottomPx: () => number = () => 0) {
   return (element: HTMLElement): (() => void) => {
@@ -31,7 +31,10 @@ export function swipe(onSwipe: (direction: Swipe) => void, deadBottomPx: () => n
       const zoomed = (visualViewport?.scale ?? 1) > 1.05;
       start = null;
       if (!touch || event.touches.length > 1 || zoomed) return;
-      if (element.getBoundingClientRect().bottom - touch.clientY < deadBottomPx()) return;
+      const target = touch.target instanceof Element ? touch.target : null;
+      if (target?.closest('input')) return;
+      const bottom = target?.closest('video')?.getBoundingClientRect().bottom ?? Infinity;
+      if (bottom - touch.clientY < deadBottomPx()) return;
       start = { x: touch.clientX, y: touch.clientY, at: event.timeStamp };
     };
     const onEnd = (event: TouchEvent) => {

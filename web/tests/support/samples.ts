@@ -24,11 +24,11 @@ export interface Sample {
   /** Its path below the camera's folder, as the camera names it. */
   path: string;
   kind: 'record' | 'snap';
-  codec: 'h264' | 'hevc' | 'mjpeg' | null;
+  codec: 'h264' | 'hevc' | 'mjpeg' | 'mpeg4' | null;
   durationMs: number | null;
   complete: boolean;
-  /** What the app shows; `if-able`: the browser may have a decoder for it or not. */
-  shows: 'video' | 'still' | 'trouble' | 'if-able';
+  /** What the app shows; `copy`: an H.264 copy, made then; `if-able`: that, or the clip where the browser can. */
+  shows: 'video' | 'still' | 'trouble' | 'copy' | 'if-able';
   sound: boolean;
 }
 
@@ -126,7 +126,17 @@ export async function makeSamples(folder: string): Promise<Sample[]> {
     ...sound,
     ...'-c:v mjpeg -q:v 8 -c:a pcm_s16le'.split(' '),
     ...['-f', 'avi'],
-    add('motion-jpeg-avi', 'clip_20260815_100752.avi', { codec: 'mjpeg', shows: 'trouble' }),
+    add('motion-jpeg-avi', 'clip_20260815_100752.avi', {
+      codec: 'mjpeg',
+      shows: 'copy',
+      sound: true,
+    }),
+  );
+  await ffmpeg(
+    ...pictures,
+    ...sound,
+    ...'-c:v mpeg4 -q:v 6 -c:a aac -f mp4'.split(' '),
+    add('mpeg4-part-2', 'clip_20260815_100755.mp4', { codec: 'mpeg4', shows: 'copy', sound: true }),
   );
 
   const indexLast = await readFile(base);

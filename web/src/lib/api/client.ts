@@ -5,7 +5,7 @@
 import createClient from 'openapi-fetch';
 import type { Filters } from '../filters';
 import { apiRoot } from '../base';
-import { toApiError, Unreachable } from './problem';
+import { retryAfterSeconds, toApiError, Unreachable } from './problem';
 import type { paths } from './schema';
 import type {
   Camera,
@@ -13,6 +13,7 @@ import type {
   EventChanges,
   EventPage,
   Group,
+  Making,
   Session,
   SignInWays,
   Status,
@@ -55,6 +56,19 @@ async function unwrap<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promis
 async function done(call: Promise<Answer<unknown>>): Promise<void> {
   const { error, response } = await answered(call);
   if (!response.ok) throw toApiError(response, error);
+}
+
+/** What is made when somebody asks: there, or on its way. */
+export type Wish = { event: Event } | { making: Making; againAfterSeconds: number };
+
+const AGAIN_AFTER_SECONDS = 5;
+
+async function wish(call: Promise<Answer<Event | Making>>): Promise<Wish> {
+  const { data, error, response } = await answered(call);
+  if (!response.ok || data === undefined) throw toApiError(response, error);
+  if (!('ahead' in data)) return { event: data };
+  const seconds = retryAfterSeconds(response.headers.get('Retry-After'), Date.now());
+  return { making: data, againAfterSeconds: Math.max(1, seconds ?? AGAIN_AFTER_SECONDS) };
 }
 
 const abortable = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
@@ -117,6 +131,12 @@ export const api = {
       client.GET('/api/v1/events/{id}', { params: { path: { id } }, ...abortable(signal) }),
       signal,
     ),
+
+  askForCopy: (id: string): Promise<Wish> =>
+    wish(client.POST('/api/v1/events/{id}/playable', { params: { path: { id } } })),
+
+  askForPreview: (id: string): Promise<Wish> =>
+    wish(client.POST('/api/v1/events/{id}/preview', { params: { path: { id } } })),
 
   change: (id: string, changes: EventChanges): Promise<Event> =>
     unwrap(client.PATCH('/api/v1/events/{id}', { params: { path: { id } }, body: changes })),

@@ -11,3 +11,5 @@ export type Kind = Event['kind'];
 export type Group = components['schemas']['Group'];
 export type EventChanges = components['schemas']['EventChanges'];
 export type ViewedList = components['schemas']['ViewedList'];
+export type Preview = components['schemas']['Preview'];
+export type Making = components['schemas']['Making'];
