@@ -8,7 +8,7 @@ CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
         bench bench-idle bench-cameras bench-media bench-function bench-counts kill \
-        faults fsync-order rebuild catalogs fuzz clean
+        faults fsync-order rebuild catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -20,7 +20,7 @@ build: web ## build the web app and the program (target/release/camtrail)
 	@scripts/say "building the program (the first time takes a few minutes)"
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 
-test: setup-test web lint check-template rust-test docs web-test browser-test deploy-test ## run every test, as CI does
+test: setup-test web lint check-template rust-test fuzz-api-short docs web-test browser-test deploy-test ## run every test, as CI does
 	@scripts/say "all tests passed"
 
 setup-demo: ## install what the demo needs: ffmpeg
@@ -45,6 +45,9 @@ rust-test: ## unit tests, and whole-path tests of the built program
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	@scripts/say "running the Rust tests"
 	cargo test $(CARGO_FLAGS) --workspace
+
+fuzz-api-short: ## the API's fuzzer for some 2,000 requests, against the built program
+	@scripts/fuzz-api short
 
 docs: ## the API docs of all crates, warnings refused
 	@scripts/say "building the documentation"
@@ -123,6 +126,11 @@ catalogs: setup-test ## the catalogs' long forms: CAMTRAIL_BURST_EVENTS (5000), 
 
 fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
 	@scripts/fuzz names
+
+fuzz-api: setup-test ## every call of the OpenAPI document fuzzed as admin, viewer, token and nobody: CAMTRAIL_FUZZ_REQUESTS (20000), _SEED
+	cargo build $(CARGO_FLAGS) --workspace --bins
+	@scripts/fuzz-api long
+
 
 clean: ## remove everything that was built
 	cargo clean

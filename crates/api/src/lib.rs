@@ -4,8 +4,10 @@
 //! errors are RFC 9457 problems; the OpenAPI document is generated from the same code that answers. Refuses:
 //! SQL, storage formats, and business rules, which are behind the ports.
 
+mod asked;
 mod audit;
 mod cursor;
+mod document;
 mod dto;
 mod links;
 mod oidc;
@@ -24,10 +26,8 @@ use axum::{
     response::Redirect,
     routing::{get, post, put},
 };
-use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::security::Credentials;
 pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
@@ -36,34 +36,6 @@ pub use state::{
     WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Camtrail",
-        description = "Every motion clip of your cameras: listed, played, told live. Sign in with `POST /api/v1/session`; \
-                       the session travels in a cookie. Programs send a person's token as `Authorization: Bearer ct_…` \
-                       (`POST /api/v1/tokens`); each is good for its scopes: `read`, `review`, `share`, `admin` (all of \
-                       them), and never for more than its person's role. Errors are RFC 9457 problem documents.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    tags(
-        (name = "session", description = "Signing in and out."),
-        (name = "events", description = "Captures, newest first."),
-        (name = "cameras", description = "Cameras and their health."),
-        (name = "shares", description = "Public links to one event each."),
-        (name = "people", description = "Users, their tokens, and who did what."),
-        (name = "live", description = "What happens now."),
-        (name = "notifications", description = "What is told to others, and how that went."),
-        (name = "ingest", description = "Uploads by HTTP, for cameras and scripts."),
-        (name = "arrivals", description = "Notifications of the store."),
-        (name = "system", description = "Health and status.")
-    ),
-    // Routed in `programs`: a wildcard, which OpenAPI has no word for, and bounds of their own.
-    paths(routes::ingest::put, routes::arrivals::post),
-    modifiers(&Credentials)
-)]
-struct Document;
 
 /// The router as a table of contents.
 fn documented() -> OpenApiRouter<Api> {
@@ -97,7 +69,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::notifications::push_key))
         .routes(routes!(routes::notifications::subscribe, routes::notifications::unsubscribe))
         .routes(routes!(routes::system::status));
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document::begun())
         .nest("/api/v1", v1)
         .routes(routes!(routes::shared::show))
         .routes(routes!(routes::shared::media))
@@ -122,14 +94,14 @@ fn programs() -> Router<Api> {
 
 /// The OpenAPI 3.1 document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().split_for_parts().1
+    document::completed(documented().split_for_parts().1)
 }
 
 /// The whole HTTP side, below the configured base path.
 pub fn router(api: Api) -> Router {
     let (router, document) = documented().split_for_parts();
     let router = router
-        .merge(routes::system::documents(document))
+        .merge(routes::system::documents(document::completed(document)))
         .fallback(web::serve)
         .method_not_allowed_fallback(problem::method_not_allowed);
     let router = security::bounds(router, &api).merge(programs());

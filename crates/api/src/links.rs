@@ -282,12 +282,15 @@ fn version(record: &CatalogRecord) -> String {
 #[into_params(parameter_in = Query)]
 pub(crate) struct LinkQuery {
     /// Which content the link was made for.
+    #[param(min_length = 1)]
     v: String,
     /// When the link ends, in seconds since 1970.
     expires: i64,
     /// The signature over all of it.
+    #[param(min_length = 1)]
     signature: String,
     /// `1`: the browser saves the file instead of showing it.
+    #[param(minimum = 0, maximum = 255)]
     #[serde(default)]
     pub(crate) download: Option<u8>,
 }

@@ -12,14 +12,14 @@ use crate::{SqliteCatalog, db::from_sqlite};
 
 #[async_trait]
 impl Expiry for SqliteCatalog {
-    async fn oldest(&self, limit: usize) -> Result<Vec<Kept>, CatalogError> {
+    async fn oldest(&self, since: Millis, limit: usize) -> Result<Vec<Kept>, CatalogError> {
         let base = Arc::clone(&self.base);
         self.db
             .read(move |db| {
-                let sql = "SELECT object_key, stored_at, size FROM events WHERE protected = 0 \
-                           ORDER BY stored_at, row_id LIMIT ?1";
+                let sql = "SELECT object_key, stored_at, size FROM events WHERE protected = 0 AND stored_at >= ?1 \
+                           ORDER BY stored_at, row_id LIMIT ?2";
                 let mut statement = db.prepare_cached(sql).map_err(from_sqlite)?;
-                let rows = statement.query_map([limit as i64], |row| {
+                let rows = statement.query_map([since.0, limit as i64], |row| {
                     Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, i64>(2)?))
                 });
                 let rows = rows.map_err(from_sqlite)?;

@@ -18,7 +18,8 @@ use guard::ClockGuard;
 
 /// Events that are looked up at once.
 const BATCH: usize = 256;
-/// Of events that are due by size, no more are counted ahead.
+/// Of events that are due by size, so many are looked at ahead, for the answer of one command; then four times as many,
+/// and so on. Each is some 200 bytes.
 const LOOKED_AHEAD: usize = 10_000;
 /// No event of ours was stored before this moment (2025-01-01): a box that thinks so had no clock yet.
 const FIRST_PLAUSIBLE: Millis = Millis(1_735_689_600_000);
@@ -51,14 +52,25 @@ pub async fn due(expiry: &dyn Expiry, config: &RetentionConfig, now: Millis) -> 
     let mut due = Swept { events, bytes };
     let Some(max_bytes) = config.max_bytes else { return Ok(due) };
     let mut over = expiry.stored_bytes().await?.saturating_sub(max_bytes).saturating_sub(bytes);
-    let by_age = usize::try_from(events).unwrap_or(usize::MAX);
-    for kept in expiry.oldest(by_age.saturating_add(LOOKED_AHEAD)).await?.into_iter().skip(by_age) {
-        if over == 0 {
-            break;
+    let before = config.oldest_kept(now);
+    let mut limit = usize::try_from(events).unwrap_or(usize::MAX).saturating_add(LOOKED_AHEAD);
+    while over > 0 {
+        let oldest = expiry.oldest(Millis(i64::MIN), limit).await?;
+        // What goes by age is counted already.
+        let mut by_size = Swept::default();
+        for kept in oldest.iter().filter(|kept| !is_due_by_age(kept, before)) {
+            if by_size.bytes >= over {
+                break;
+            }
+            by_size.events += 1;
+            by_size.bytes += kept.size;
         }
-        over = over.saturating_sub(kept.size);
-        due.events += 1;
-        due.bytes += kept.size;
+        if by_size.bytes >= over || oldest.len() < limit {
+            due.events += by_size.events;
+            due.bytes += by_size.bytes;
+            over = 0;
+        }
+        limit = limit.saturating_mul(4);
     }
     Ok(due)
 }
@@ -128,26 +140,41 @@ impl Sweeper {
         }
     }
 
-    /// Removes what is due: by age if the clock is trusted, and by size.
+    /// Removes what is due: by age if the clock is trusted, then by size.
     pub async fn sweep(&self, clock_is_trusted: bool) -> Result<Swept, SweepError> {
-        let before = self.config.oldest_kept(self.clock.now()).filter(|_| clock_is_trusted);
-        let mut over = match self.config.max_bytes {
-            Some(max_bytes) => self.expiry.stored_bytes().await?.saturating_sub(max_bytes),
-            None => 0,
-        };
         let mut swept = Swept::default();
+        let before = self.config.oldest_kept(self.clock.now()).filter(|_| clock_is_trusted);
+        if let Some(before) = before {
+            // What a box without a clock stored stands before all others: it isn't in the way of those behind it.
+            self.remove_while(FIRST_PLAUSIBLE, &mut swept, |kept| is_due_by_age(kept, Some(before))).await?;
+        }
+        if let Some(max_bytes) = self.config.max_bytes {
+            let mut over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes);
+            self.remove_while(Millis(i64::MIN), &mut swept, |kept| {
+                let is_due = over > 0;
+                over = over.saturating_sub(kept.size);
+                is_due
+            })
+            .await?;
+        }
+        if let Some(before) = before {
+            self.ledger.forget_before(before).await?;
+        }
+        Ok(swept)
+    }
+
+    /// Removes the oldest that were stored at `since` or later, as long as `is_due` says so.
+    async fn remove_while(
+        &self,
+        since: Millis,
+        swept: &mut Swept,
+        mut is_due: impl FnMut(&Kept) -> bool + Send,
+    ) -> Result<(), SweepError> {
         loop {
-            let oldest = self.expiry.oldest(BATCH).await?;
-            let due: Vec<&Kept> = oldest
-                .iter()
-                .take_while(|kept| {
-                    let by_size = over > 0;
-                    over = over.saturating_sub(kept.size);
-                    by_size || is_due_by_age(kept, before)
-                })
-                .collect();
+            let oldest = self.expiry.oldest(since, BATCH).await?;
+            let due = oldest.iter().take_while(|kept| is_due(kept)).count();
             let mut has_removed = false;
-            for kept in &due {
+            for kept in &oldest[..due] {
                 if self.is_protected(&kept.object_key).await? {
                     continue;
                 }
@@ -156,14 +183,10 @@ impl Sweeper {
                 swept.events += 1;
                 swept.bytes += kept.size;
             }
-            if due.len() < BATCH || !has_removed {
-                break;
+            if due < BATCH || !has_removed {
+                return Ok(());
             }
         }
-        if let Some(before) = before {
-            self.ledger.forget_before(before).await?;
-        }
-        Ok(swept)
     }
 
     /// Whether a person has protected it since the batch was read, by the store's word; then its record shows that now.

@@ -134,6 +134,31 @@ async fn what_was_stored_without_a_clock_does_not_go_by_age() {
     bench.clock.0.store(START, Ordering::SeqCst);
     assert_eq!(bench.due().await, Swept::default());
     assert_eq!(bench.sweeper.sweep(true).await.unwrap(), Swept::default());
+    // Nor is it in the way of what does.
+    bench.event("old.jpg", 20).await;
+    bench.pass_days(31);
+    assert_eq!(bench.due().await, Swept { events: 1, bytes: 20 });
+    assert_eq!(bench.sweeper.sweep(true).await.unwrap(), Swept { events: 1, bytes: 20 });
+    assert_eq!(bench.listed().await, ["clockless.jpg"]);
+}
+
+/// By size it goes first: it was stored first. What goes by age makes room, too, and is told once.
+#[tokio::test]
+async fn age_and_size_together_take_no_more_than_needed() {
+    let bench = Bench::new(Some(30), Some(100));
+    bench.clock.0.store(5_000, Ordering::SeqCst);
+    bench.event("clockless.jpg", 50).await;
+    bench.clock.0.store(START, Ordering::SeqCst);
+    bench.event("old.jpg", 50).await;
+    bench.pass_days(31);
+    for name in ["a.jpg", "b.jpg"] {
+        bench.event(name, 40).await;
+    }
+    // 180 bytes: 50 go by age, and one more has to.
+    let wanted = Swept { events: 2, bytes: 100 };
+    assert_eq!(bench.due().await, wanted);
+    assert_eq!(bench.sweeper.sweep(true).await.unwrap(), wanted);
+    assert_eq!(bench.listed().await, ["a.jpg", "b.jpg"]);
 }
 
 /// The process died between the object and the record: the next sweep finds the record and ends the work.

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -67,5 +67,10 @@ impl LiveStream {
     /// A message, if one comes within `limit`; also `None` where the stream has ended.
     pub(crate) fn next_within(&self, limit: Duration) -> Option<Message> {
         self.messages.recv_timeout(limit).ok()
+    }
+
+    /// The next message; `None`: the stream has ended, or `deadline` is over.
+    pub(crate) fn next_or_end(&self, deadline: Instant) -> Option<Message> {
+        self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 }

@@ -43,6 +43,6 @@ pub(crate) use programs::{Batch, Program, Target};
 pub(crate) use receivers::{Certificate, HttpReceiver, MailServer, Mosquitto, Received};
 pub(crate) use strace::{Call, calls, strace};
 pub(crate) use tmpfs::Tmpfs;
-pub(crate) use wait::{LIMIT, wait};
+pub(crate) use wait::{LIMIT, wait, wait_long};
 pub(crate) use web::{Reply, Web};
 use wire::{Framing, Head, Wire};

@@ -140,8 +140,25 @@ impl Web {
         });
     }
 
+    /// How many events there are.
+    pub(crate) fn total(&self) -> usize {
+        let counts = self.get("/api/v1/counts?by=camera").json();
+        let of = |count: &Value| count["records"].as_u64().unwrap() + count["snaps"].as_u64().unwrap();
+        counts["items"].as_array().unwrap().iter().map(of).sum::<u64>() as usize
+    }
+
     /// A live stream, from after `last_event_id` if there is one.
     pub(crate) fn live(&self, last_event_id: Option<&str>) -> super::LiveStream {
+        super::LiveStream::new(self.ask_live(last_event_id).unwrap().into_body().into_reader())
+    }
+
+    /// The same; `None`: nobody answers now.
+    pub(crate) fn try_live(&self, last_event_id: &str) -> Option<super::LiveStream> {
+        let answer = self.ask_live(Some(last_event_id)).ok()?;
+        Some(super::LiveStream::new(answer.into_body().into_reader()))
+    }
+
+    fn ask_live(&self, last_event_id: Option<&str>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let agent = Agent::config_builder()
             .timeout_connect(Some(LIMIT))
             .timeout_recv_response(Some(LIMIT))
@@ -155,7 +172,7 @@ impl Web {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
-        super::LiveStream::new(request.call().unwrap().into_body().into_reader())
+        request.call()
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,7 +1,6 @@
 //! Reading the audit log.
 
 use axum::{Json, extract::State};
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     Millis,
     ports::{AuditEntry, AuditPlace},
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     dto::utc,
     problem::Problem,
     routes::events::moment,
@@ -106,9 +106,8 @@ impl From<AuditEntry> for AuditItem {
 pub(crate) async fn list(
     State(api): State<Api>,
     _: May<ToAdminister>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
+    Asked(asked): Asked<AuditQuery>,
 ) -> Result<Json<AuditList>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let read = |key: &str, text: &Option<String>| text.as_deref().map(|text| moment(key, text)).transpose();
     let (from, to) = (read("from", &asked.from)?, read("to", &asked.to)?);
     let limit = asked.limit.unwrap_or(PAGE_DEFAULT);

@@ -1,7 +1,6 @@
 //! How many captures there are: what scrubbers, calendars and charts draw, in one call.
 
 use axum::{Json, extract::State};
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     EventQuery,
     counts::{
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     dto::EventKind,
     problem::Problem,
     routes::{
@@ -75,7 +75,6 @@ impl From<CountedBy> for CountBy {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CountList {
     /// What is counted together.
-    #[schema(inline, example = "hour")]
     by: CountedBy,
     /// Hours and days newest first, cameras by name. Only those that have any.
     items: Vec<Count>,
@@ -198,9 +197,8 @@ fn check(query: &CountQuery) -> Result<(), Problem> {
 pub(crate) async fn counts(
     State(api): State<Api>,
     who: May<ToRead>,
-    query: Result<Query<CountsQuery>, QueryRejection>,
+    Asked(asked): Asked<CountsQuery>,
 ) -> Result<Json<CountList>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let mut query = asked.parse(&api)?;
     let by = match query.by {
         CountBy::Hour => CountedBy::Hour,

@@ -5,7 +5,6 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     CameraName, CatalogRecord, EventId, EventQuery, Gap, Millis, Order, PageSize, Sieve, SieveError,
     sieve::LOOKED_MAX,
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     cursor::{self, Walk},
     dto::{Event, EventKind, EventPage},
     problem::Problem,
@@ -166,9 +166,8 @@ pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
 pub(crate) async fn list(
     State(api): State<Api>,
     who: May<ToRead>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<EventPage>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let (query, limit) = asked.parse()?;
     let walk = asked.walk(None);
     let after = asked

@@ -6,7 +6,6 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     CaptureKind, CatalogRecord, EventId, Gap, IncidentId, PageSize,
     incident_walk::{self, incident_page},
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     cursor,
     dto::{Event, EventKind, utc},
     links::Links,
@@ -195,9 +195,8 @@ fn seen_by(who: &SignedIn, mut incident: incident_walk::Incident) -> Option<inci
 pub(crate) async fn list(
     State(api): State<Api>,
     who: May<ToRead>,
-    query: Result<Query<IncidentsQuery>, QueryRejection>,
+    Asked(asked): Asked<IncidentsQuery>,
 ) -> Result<Json<IncidentList>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let gap = asked.gap.map_or(Some(Gap::DEFAULT), Gap::new).ok_or_else(|| {
         let found = asked.gap.unwrap_or_default();
         Problem::bad_request(format!("gap: found {found}, expected 1 to {} seconds", Gap::MAX_S))

@@ -52,6 +52,21 @@ pub(crate) struct LiveEvent {
     event: Option<Event>,
 }
 
+/// One message of the stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LiveMessage {
+    /// What it is: `ready`, `new`, `changed`, `removed`, `camera` or `reset`.
+    #[schema(example = "new")]
+    event: Option<String>,
+    /// Its place, for `Last-Event-ID`.
+    #[schema(example = "4711")]
+    id: Option<String>,
+    /// JSON: a `LiveEvent` or a `Camera`.
+    data: Option<String>,
+    /// Milliseconds after which a browser comes again that lost the stream.
+    retry: Option<u64>,
+}
+
 struct Live {
     api: Api,
     who: SignedIn,
@@ -90,7 +105,7 @@ impl Drop for Counted {
     get, path = "/live", tag = "live", security(("session" = []), ("api_token" = ["read"])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
     responses(
-        (status = 200, description = "The stream.", content_type = "text/event-stream", body = LiveEvent),
+        (status = 200, description = "The stream.", content_type = "text/event-stream", body = LiveMessage),
         (status = 400, description = "`Last-Event-ID` is not an id of ours.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many live streams.", body = Problem, content_type = "application/problem+json")

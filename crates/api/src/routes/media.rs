@@ -8,12 +8,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{CatalogRecord, EventId};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use crate::{
+    asked::Asked,
     links::{self, LinkQuery, MediaFile},
     problem::Problem,
     state::Api,
@@ -50,10 +50,9 @@ const REDIRECT_VALID: Duration = Duration::from_mins(15);
 pub(crate) async fn media(
     State(api): State<Api>,
     Path((id, file)): Path<(String, String)>,
-    query: Result<Query<LinkQuery>, QueryRejection>,
+    Asked(query): Asked<LinkQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let missing = || Problem::not_found("file");
     let (id, file) = EventId::parse(&id).zip(MediaFile::parse(&file)).ok_or_else(missing)?;
     links::check(&api.parts.key, &id, file, &query, api.parts.clock.now())?;

@@ -5,7 +5,6 @@ use axum::{
     extract::{State, rejection::JsonRejection},
     http::StatusCode,
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     Digest, Millis,
     ports::{DeliveryOutcome, DeliveryRow, PushSubscription, Role},
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     problem::Problem,
     signed_in::SignedIn,
     state::{Api, Notifications, TestOutcome},
@@ -218,9 +218,8 @@ fn desk<'a>(api: &'a Api, session: &SignedIn) -> Result<&'a dyn Notifications, P
 pub(crate) async fn deliveries(
     State(api): State<Api>,
     session: SignedIn,
-    query: Result<Query<DeliveryQuery>, QueryRejection>,
+    Asked(asked): Asked<DeliveryQuery>,
 ) -> Result<Json<DeliveryList>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(Problem::bad_request(format!("limit: found {limit}, expected 1 to {PAGE_MAX}")));

@@ -253,7 +253,7 @@ pub(crate) async fn who(who: May<ToRead>) -> Json<Session> {
 ///
 /// The session ends at once, everywhere; without one, nothing happens.
 #[utoipa::path(
-    delete, path = "/session", tag = "session", security(("session" = [])),
+    delete, path = "/session", tag = "session", security((), ("session" = [])),
     responses((status = 204, description = "Nobody is signed in any more."))
 )]
 pub(crate) async fn sign_out(

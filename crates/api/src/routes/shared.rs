@@ -14,7 +14,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_auth::Token;
 use camtrail_model::{
     CatalogRecord,
@@ -25,6 +24,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    asked::Asked,
     dto::{EventKind, is_playable, utc},
     links::{self, LinkQuery, MediaFile, SharedLinks},
     problem::Problem,
@@ -123,10 +123,10 @@ async fn opened(api: &Api, share: &Share) -> Result<Result<CatalogRecord, Ended>
     get, path = "/s/{token}", operation_id = "show_share", tag = "shares",
     params(("token" = String, Path, description = "The secret of a share's link.")),
     responses(
-        (status = 200, description = "The shared event; a page, unless `Accept` says `application/json`.", body = SharedEvent),
-        (status = 404, description = "There is no such share.", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "The share ended, or its event is gone.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many wrong links.", body = Problem, content_type = "application/problem+json")
+        (status = 200, description = "The shared event; a page, unless `Accept` says `application/json`.", content((SharedEvent = "application/json"), (String = "text/html"))),
+        (status = 404, description = "There is no such share.", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 410, description = "The share ended, or its event is gone.", content((Problem = "application/problem+json"), (String = "text/html"))),
+        (status = 429, description = "Too many wrong links.", content((Problem = "application/problem+json"), (String = "text/html")))
     )
 )]
 pub(crate) async fn show(
@@ -256,10 +256,9 @@ impl SharedEvent {
 pub(crate) async fn media(
     State(api): State<Api>,
     Path((id, file)): Path<(String, String)>,
-    query: Result<Query<LinkQuery>, QueryRejection>,
+    Asked(query): Asked<LinkQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let file = MediaFile::parse(&file).ok_or_else(|| Problem::not_found("file"))?;
     links::check_shared(&api.parts.key, &id, file, &query, api.parts.clock.now())?;
     let share = api.parts.shares.share(&id).await?.ok_or(Ended::Unknown)?;

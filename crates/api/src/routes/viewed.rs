@@ -7,7 +7,6 @@ use axum::{
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
-use axum_extra::extract::{Query, QueryRejection};
 use camtrail_model::{
     CatalogRecord, EventId, Millis,
     ports::{REVIEWS_MAX, Viewed},
@@ -18,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     cursor,
     dto::{Event, utc},
     problem::Problem,
@@ -223,9 +223,8 @@ pub(crate) async fn mark_many(
 pub(crate) async fn list(
     State(api): State<Api>,
     who: May<ToRead>,
-    query: Result<Query<ViewedQuery>, QueryRejection>,
+    Asked(asked): Asked<ViewedQuery>,
 ) -> Result<Json<ViewedList>, Problem> {
-    let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let since = asked.since.as_deref().map(|text| moment("since", text)).transpose()?.unwrap_or(Millis(0));
     let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {

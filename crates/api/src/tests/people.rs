@@ -172,7 +172,12 @@ async fn a_token_is_good_for_its_scopes_and_nothing_else() {
         let (token, _) = made_token(&bench, &otto, json!([scope])).await;
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
-                let mut wants = operation["security"].as_array().into_iter().flatten();
+                let ways = operation["security"].as_array().cloned().unwrap_or_default();
+                // What is open to nobody in particular (metrics, from this machine) asks no token for anything.
+                if ways.contains(&json!({})) {
+                    continue;
+                }
+                let mut wants = ways.iter();
                 let Some(wants) = wants.find_map(|s| s["api_token"][0].as_str()) else { continue };
                 if path == "/api/v1/live" {
                     continue;

@@ -18,8 +18,8 @@ pub struct Kept {
 /// Which events are the oldest.
 #[async_trait]
 pub trait Expiry: Send + Sync {
-    /// The events that were stored first and aren't protected, oldest first, at most `limit`.
-    async fn oldest(&self, limit: usize) -> Result<Vec<Kept>, CatalogError>;
+    /// The events that were stored first, at `since` or later, and aren't protected, oldest first, at most `limit`.
+    async fn oldest(&self, since: Millis, limit: usize) -> Result<Vec<Kept>, CatalogError>;
 
     /// The bytes of all objects, protected ones included.
     async fn stored_bytes(&self) -> Result<u64, CatalogError>;
