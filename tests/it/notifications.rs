@@ -344,6 +344,12 @@ fn a_browser_opens_what_is_pushed_and_a_dead_one_is_forgotten() {
     let instance = with(config);
     let web = person(&instance);
     let key = web.get("/cams/api/v1/push/key").json()["key"].clone();
+    let configured = web.get("/cams/api/v1/notifications").json();
+    assert_eq!(configured["channels"], json!([{ "name": "browsers", "kind": "web_push" }]));
+    assert_eq!(
+        (&configured["rules"][0]["on"], &configured["rules"][0]["targets"]),
+        (&json!("event"), &json!(["browsers"]))
+    );
     let keys = browser_keys();
     let subscribe = |endpoint: &str, p256dh: &Value| {
         let body = json!({ "endpoint": endpoint, "expirationTime": null, "keys": { "p256dh": p256dh, "auth": keys["auth"] } });
@@ -426,6 +432,7 @@ fn a_gateway_tells_that_it_is_in_trouble() {
 fn without_channels_there_is_nothing_to_ask() {
     let instance = Instance::start();
     let web = instance.person();
+    assert!(web.get("/api/v1/notifications").problem(404).contains("notify.channel"));
     assert!(web.get("/api/v1/notifications/deliveries").problem(404).contains("notify.channel"));
     web.get("/api/v1/push/key").problem(404);
     assert!(!instance.data_dir().join("notify.db").exists());

@@ -32,8 +32,8 @@ pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, MetricsAccess,
-    MetricsSource, Notifications, PeopleConfig, SpoolStatus, Status, StatusSource, TestOutcome,
-    WatchedFolder,
+    MetricsSource, NotificationRule, Notifications, PeopleConfig, SpoolStatus, Status, StatusSource,
+    TestOutcome, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 
@@ -64,6 +64,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::users::change))
         .routes(routes!(routes::audit::list))
         .routes(routes!(routes::live::live))
+        .routes(routes!(routes::notifications::settings))
         .routes(routes!(routes::notifications::deliveries))
         .routes(routes!(routes::notifications::test))
         .routes(routes!(routes::notifications::push_key))

@@ -243,6 +243,8 @@ pub enum TestOutcome {
 pub trait Notifications: Send + Sync {
     /// The channels' names and kinds.
     fn channels(&self) -> Vec<(String, &'static str)>;
+    /// The rules, as they were configured.
+    fn rules(&self) -> Vec<NotificationRule>;
     /// The newest deliveries before `before`, newest first, at most `limit`.
     async fn deliveries(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeliveryRow>, CatalogError>;
     /// Sends a test message now; by Web Push to browsers of `user`.
@@ -251,6 +253,25 @@ pub trait Notifications: Send + Sync {
     async fn push_key(&self) -> Result<Option<String>, CatalogError>;
     /// What is wrong with a browser's endpoint.
     fn push_problem(&self, endpoint: &str) -> Option<&'static str>;
+}
+
+/// What is told to whom, in the configuration's words.
+#[derive(Debug, Clone)]
+pub struct NotificationRule {
+    /// Its name.
+    pub name: String,
+    /// What it waits for.
+    pub on: &'static str,
+    /// These cameras; none: all.
+    pub cameras: Vec<String>,
+    /// And only those of this group.
+    pub group: Option<String>,
+    /// And only at these hours, by the camera's clock: `22:00-06:00`.
+    pub hours: Option<String>,
+    /// And only `record`, or `snap`.
+    pub kind: Option<&'static str>,
+    /// The channels' names.
+    pub targets: Vec<String>,
 }
 
 /// The API's parts. Clones share them.

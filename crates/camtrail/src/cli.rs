@@ -119,6 +119,21 @@ pub(crate) struct BackfillArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// What a demo shows.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Fill the catalog with so many events of a dozen cameras first; at most a million. A hundred thousand take a
+    /// minute or two, and about 1 GB of disk.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) events: u32,
+    /// The same number gives the same events, counted back from now.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// No simulated cameras: nothing arrives but what somebody uploads.
+    #[arg(long)]
+    pub(crate) no_uploads: bool,
+}
+
 /// What a backfill makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackfillWhat {
@@ -144,7 +159,7 @@ pub(crate) enum Command {
     /// Run the gateway alone: FTP, spool, media, and shipping to the store. No API, no web app.
     Gateway(ConfigArgs),
     /// Run everything in a scratch folder, with simulated cameras that upload over FTP. Ctrl-C cleans up.
-    Demo,
+    Demo(DemoArgs),
     /// Run the arrival function once on a notification: a line of JSON for each record. Exit code 1 if any failed.
     ///
     /// Works beside a running server and without one; the same notification may be given again.

@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
-use camtrail_api::{Api, Notifications, TestOutcome};
+use camtrail_api::{Api, NotificationRule, Notifications, TestOutcome};
 use camtrail_catalog::SqliteOutbox;
 use camtrail_gateway::ShipperStatus;
 use camtrail_model::{
-    CameraName, CatalogRecord,
+    CameraName, CaptureKind, CatalogRecord,
     ports::{CatalogError, DeliveryRow, Expiry},
 };
 use camtrail_notify::{
@@ -87,6 +87,19 @@ pub(crate) struct Desk(pub(crate) Notifier);
 impl Notifications for Desk {
     fn channels(&self) -> Vec<(String, &'static str)> {
         self.0.channels()
+    }
+
+    fn rules(&self) -> Vec<NotificationRule> {
+        let rule = |rule: &camtrail_notify::Rule| NotificationRule {
+            name: rule.name.clone(),
+            on: rule.on.as_str(),
+            cameras: rule.cameras.iter().map(CameraName::to_string).collect(),
+            group: rule.group.clone(),
+            hours: rule.hours.map(|hours| hours.to_string()),
+            kind: rule.kind.map(CaptureKind::as_str),
+            targets: rule.targets.clone(),
+        };
+        self.0.rules().iter().map(rule).collect()
     }
 
     async fn deliveries(&self, before: Option<i64>, limit: usize) -> Result<Vec<DeliveryRow>, CatalogError> {

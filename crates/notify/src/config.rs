@@ -50,6 +50,16 @@ pub enum On {
 
 impl On {
     /// The word of the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::CameraSilent => "camera_silent",
+            Self::CameraBack => "camera_back",
+            Self::GatewayTrouble => "gateway_trouble",
+        }
+    }
+
+    /// The word of the configuration.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "event" => Self::Event,
@@ -83,6 +93,12 @@ impl Hours {
         } else {
             time >= self.from || time < self.until
         }
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.from.strftime("%H:%M"), self.until.strftime("%H:%M"))
     }
 }
 
@@ -296,6 +312,7 @@ mod tests {
         {
             assert_eq!(night.contain(at(time)), within, "{time}");
         }
+        assert_eq!(night.to_string(), "22:00-06:00");
         let evening = Hours::parse("18:00-24:00").unwrap();
         assert!(evening.contain(at("23:59")) && !evening.contain(at("00:00")));
         let day = Hours::parse("08:30 - 17:00").unwrap();

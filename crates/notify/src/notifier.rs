@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     channel::{Channel, Parcel, SendError, web_push::PushOrigins},
-    config::NotifyConfig,
+    config::{NotifyConfig, Rule},
     message::{Kind, Message},
     rounds::Rounds,
     sender::Sender,
@@ -165,6 +165,11 @@ impl Notifier {
     /// The channels' names and kinds, as they were configured.
     pub fn channels(&self) -> Vec<(String, &'static str)> {
         self.shared.config.channels.iter().map(|one| (one.name.clone(), one.kind.as_str())).collect()
+    }
+
+    /// What is told to whom, as it was configured.
+    pub fn rules(&self) -> &[Rule] {
+        &self.shared.config.rules
     }
 
     /// The newest deliveries before `before`, newest first.

@@ -35,7 +35,7 @@ describe('keys', () => {
     const all =
       'next previous play back help mute fullscreen viewed viewed-up-to undo protect note';
     expect([...new Set(commands)].sort()).toEqual(
-      [...all.split(' '), 'download', 'delete', 'quality'].sort(),
+      [...all.split(' '), 'download', 'delete', 'quality', 'share'].sort(),
     );
   });
 });

@@ -15,7 +15,8 @@ export type Command =
   | 'note'
   | 'download'
   | 'delete'
-  | 'quality';
+  | 'quality'
+  | 'share';
 
 const COMMANDS: Record<string, Command> = {
   ArrowRight: 'next',
@@ -36,6 +37,7 @@ const COMMANDS: Record<string, Command> = {
   Delete: 'delete',
   '#': 'delete',
   q: 'quality',
+  s: 'share',
 };
 
 export interface KeyHelp {
@@ -65,6 +67,7 @@ export const KEY_HELP: { where: string; keys: KeyHelp[] }[] = [
       { keys: ['q'], does: 'Small or full quality' },
       { keys: ['p'], does: 'Protect, or not any more' },
       { keys: ['n'], does: 'Write a note' },
+      { keys: ['s'], does: 'Share by a link' },
       { keys: ['d'], does: 'Download' },
       { keys: ['Delete', '#'], does: 'Delete' },
       { keys: ['Esc'], does: 'Back to the timeline' },

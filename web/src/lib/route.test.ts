@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { NO_FILTERS, parseFilters } from './filters';
-import { href, parseRoute } from './route';
+import { href, NO_LOOK, parseRoute } from './route';
 
 describe('routes', () => {
   it.each(['/', '/cams/trail/'])('work under the base path %s', (base) => {
-    expect(parseRoute(base, '', base)).toEqual({ page: 'timeline', filters: NO_FILTERS });
+    expect(parseRoute(base, '', base)).toEqual({
+      page: 'timeline',
+      filters: NO_FILTERS,
+      look: NO_LOOK,
+    });
+    expect(parseRoute(`${base}statistics`, '', base).page).toBe('statistics');
+    expect(parseRoute(`${base}incident/a`, '', base).page).toBe('incident');
     expect(parseRoute(`${base}index.html`, '', base).page).toBe('timeline');
     expect(parseRoute(`${base}cameras`, '', base).page).toBe('cameras');
-    expect(parseRoute(`${base}settings`, '', base).page).toBe('settings');
+    expect(parseRoute(`${base}settings`, '', base)).toEqual({ page: 'settings', room: 'groups' });
+    expect(parseRoute(`${base}settings/log`, '', base)).toEqual({ page: 'settings', room: 'log' });
+    expect(parseRoute(`${base}settings/nowhere`, '', base).page).toBe('not-found');
     expect(parseRoute(`${base}cameras/`, '', base).page).toBe('cameras');
     expect(parseRoute(`${base}nowhere`, '', base).page).toBe('not-found');
     expect(parseRoute(`${base}event/a/b`, '', base).page).toBe('not-found');
@@ -26,6 +34,13 @@ describe('routes', () => {
       id: 'a/b?c#d%',
       filters,
     });
+  });
+
+  it('carry how the timeline is looked at, and no hour that there isn’t', () => {
+    const look = { view: 'events', at: '2026-03-01T07' } as const;
+    const url = new URL(href.timeline(parseFilters('?kind=snap'), look), 'http://h/');
+    expect(parseRoute('/', url.search, '/')).toMatchObject({ filters: { kind: 'snap' }, look });
+    expect(parseRoute('/', '?at=2026-13-01T07&view=all', '/')).toMatchObject({ look: NO_LOOK });
   });
 
   it('survive a link that was cut off inside an escape', () => {

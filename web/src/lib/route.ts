@@ -1,13 +1,41 @@
 /** Pages and their URLs, relative to the base path. Pure: `router.svelte.ts` holds the state. */
 import { filtersToSearch, parseFilters, type Filters } from './filters';
 
+/** What a card on the timeline stands for: one happening, or one capture. */
+export type TimelineView = 'incidents' | 'events';
+
+/** How the timeline is looked at, beside its filters. */
+export interface Look {
+  /** `null`: as this browser was used last. */
+  view: TimelineView | null;
+  /** The hour on the cameras' walls from which the list goes back, `YYYY-MM-DDTHH`; `null`: from now. */
+  at: string | null;
+}
+
+export const NO_LOOK: Look = { view: null, at: null };
+
 export type Route =
-  | { page: 'timeline'; filters: Filters }
+  | { page: 'timeline'; filters: Filters; look: Look }
+  /** One happening; the filters say which ones come before and after it. */
+  | { page: 'incident'; id: string; filters: Filters }
   /** The filters say what "next" and "previous" step through. */
   | { page: 'event'; id: string; filters: Filters }
   | { page: 'cameras' }
-  | { page: 'settings' }
+  | { page: 'statistics' }
+  | { page: 'settings'; room: SettingsRoom }
   | { page: 'not-found' };
+
+/** The rooms of the settings; the first one is what `/settings` shows. */
+export const SETTINGS_ROOMS = [
+  'groups',
+  'account',
+  'notifications',
+  'shares',
+  'people',
+  'log',
+  'about',
+] as const;
+export type SettingsRoom = (typeof SETTINGS_ROOMS)[number];
 
 /** `base` ends in a slash, as `basePath()` gives it. */
 export function parseRoute(pathname: string, search: string, base: string): Route {
@@ -17,15 +45,40 @@ export function parseRoute(pathname: string, search: string, base: string): Rout
   if (segments.at(-1) === '') segments.pop(); // a trailing slash means nothing
   const [first, second] = segments;
   if (first === undefined || (first === 'index.html' && segments.length === 1)) {
-    return { page: 'timeline', filters: parseFilters(search) };
+    return { page: 'timeline', filters: parseFilters(search), look: parseLook(search) };
   }
   if (first === 'cameras' && segments.length === 1) return { page: 'cameras' };
-  if (first === 'settings' && segments.length === 1) return { page: 'settings' };
-  if (first === 'event' && second !== undefined && segments.length === 2) {
+  if (first === 'statistics' && segments.length === 1) return { page: 'statistics' };
+  if (first === 'settings' && segments.length <= 2) {
+    const room = SETTINGS_ROOMS.find((name) => name === (second ?? SETTINGS_ROOMS[0]));
+    if (room) return { page: 'settings', room };
+  }
+  const one = first === 'event' || first === 'incident';
+  if (one && second !== undefined && segments.length === 2) {
     const id = decoded(second);
-    if (id !== null) return { page: 'event', id, filters: parseFilters(search) };
+    if (id !== null) return { page: first, id, filters: parseFilters(search) };
   }
   return { page: 'not-found' };
+}
+
+const HOUR = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])$/;
+
+function parseLook(search: string): Look {
+  const params = new URLSearchParams(search);
+  const view = params.get('view');
+  const at = params.get('at');
+  return {
+    view: view === 'incidents' || view === 'events' ? view : null,
+    at: at !== null && HOUR.test(at) ? at : null,
+  };
+}
+
+function search(filters: Filters | undefined, look: Look = NO_LOOK): string {
+  const params = new URLSearchParams(filters ? filtersToSearch(filters) : '');
+  if (look.view) params.set('view', look.view);
+  if (look.at) params.set('at', look.at);
+  const query = params.toString();
+  return query === '' ? '' : `?${query}`;
 }
 
 function decoded(segment: string): string | null {
@@ -38,9 +91,13 @@ function decoded(segment: string): string | null {
 
 /** Relative to the base: what goes into an `href`. */
 export const href = {
-  timeline: (filters?: Filters): string => `./${filters ? filtersToSearch(filters) : ''}`,
+  timeline: (filters?: Filters, look?: Look): string => `./${search(filters, look)}`,
+  incident: (id: string, filters?: Filters): string =>
+    `./incident/${encodeURIComponent(id)}${search(filters)}`,
   event: (id: string, filters?: Filters): string =>
     `./event/${encodeURIComponent(id)}${filters ? filtersToSearch(filters) : ''}`,
   cameras: (): string => './cameras',
-  settings: (): string => './settings',
+  statistics: (): string => './statistics',
+  settings: (room?: SettingsRoom): string =>
+    room === undefined || room === SETTINGS_ROOMS[0] ? './settings' : `./settings/${room}`,
 };

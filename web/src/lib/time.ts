@@ -156,3 +156,27 @@ export function ago(ms: number, nowMs: number): string {
   const unit = UNITS.find((candidate) => passed >= candidate.ms) ?? UNITS[4];
   return `${Math.floor(passed / unit.ms)} ${unit.name} ago`;
 }
+
+/**
+ * When the hour `YYYY-MM-DDTHH` on the walls of an IANA zone is over, in epoch milliseconds; without a zone,
+ * or with one that this browser doesn't know, on the reader's own.
+ */
+export function endOfHour(hour: string, timeZone?: string): number {
+  const wallMs = Date.parse(`${hour}:00:00Z`) + 3_600_000;
+  // The offset is asked for near the moment itself; a second time, for where it changes that day.
+  let ms = wallMs;
+  for (let turn = 0; turn < 2; turn += 1) ms = wallMs - offsetMs(ms, timeZone);
+  return ms;
+}
+
+function offsetMs(ms: number, timeZone: string | undefined): number {
+  try {
+    const parts: Style = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit' };
+    const style: Style = { ...parts, minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+    const text = new Intl.DateTimeFormat('sv-SE', { ...style, ...(timeZone && { timeZone }) });
+    const wall = Date.parse(`${text.format(ms).replace(' ', 'T')}Z`);
+    return Math.round((wall - ms) / 60_000) * 60_000;
+  } catch {
+    return -new Date(ms).getTimezoneOffset() * 60_000;
+  }
+}

@@ -11,7 +11,13 @@ export function adminLogin(): Login {
   return { username: 'admin', password: process.env['CAMTRAIL_ADMIN_PASSWORD'] ?? '' };
 }
 
-export async function signIn(page: Page, { username, password }: Login): Promise<void> {
+/** Most tests look at single captures; the browser remembers that choice. */
+export async function signIn(
+  page: Page,
+  { username, password }: Login,
+  view: 'events' | 'incidents' = 'events',
+): Promise<void> {
+  await page.evaluate((chosen) => localStorage.setItem('camtrail.view', chosen), view);
   await page.getByLabel('Name', { exact: true }).fill(username);
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();

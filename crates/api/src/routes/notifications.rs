@@ -17,7 +17,7 @@ use crate::{
     asked::Asked,
     problem::Problem,
     signed_in::SignedIn,
-    state::{Api, Notifications, TestOutcome},
+    state::{Api, NotificationRule, Notifications, TestOutcome},
 };
 
 const PAGE_DEFAULT: usize = 100;
@@ -81,6 +81,48 @@ pub(crate) struct DeliveryList {
     items: Vec<Delivery>,
     /// `before` of the next page; null: this is the last.
     next_before: Option<i64>,
+}
+
+/// A way out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChannelInfo {
+    /// Its name.
+    #[schema(example = "phone")]
+    name: String,
+    /// `webhook`, `mqtt`, `email`, `ntfy` or `web_push`.
+    #[schema(example = "ntfy")]
+    kind: &'static str,
+}
+
+/// What is told to whom.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RuleInfo {
+    /// Its name.
+    #[schema(example = "at night")]
+    name: String,
+    /// What it waits for: `event`, `camera_silent`, `camera_back` or `gateway_trouble`.
+    #[schema(example = "event")]
+    on: &'static str,
+    /// These cameras; none: all.
+    cameras: Vec<String>,
+    /// And only those of this group.
+    group: Option<String>,
+    /// And only at these hours, by the camera's clock.
+    #[schema(example = "22:00-06:00")]
+    hours: Option<String>,
+    /// And only `record`, or `snap`.
+    kind: Option<&'static str>,
+    /// The channels' names.
+    targets: Vec<String>,
+}
+
+/// What the configuration says of notifications.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NotificationSettings {
+    /// The ways out.
+    channels: Vec<ChannelInfo>,
+    /// What is told to whom.
+    rules: Vec<RuleInfo>,
 }
 
 /// Which deliveries.
@@ -199,6 +241,32 @@ fn desk<'a>(api: &'a Api, session: &SignedIn) -> Result<&'a dyn Notifications, P
             "nothing is told to anybody from here: [[notify.channel]] of the configuration makes a channel",
         )
     })
+}
+
+/// Channels and rules.
+///
+/// As the configuration says; admins only.
+#[utoipa::path(
+    get, path = "/notifications", operation_id = "notification_settings", tag = "notifications",
+    security(("session" = [])),
+    responses(
+        (status = 200, description = "Channels and rules.", body = NotificationSettings),
+        (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The signed-in user is no admin.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No channel is configured.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn settings(
+    State(api): State<Api>,
+    session: SignedIn,
+) -> Result<Json<NotificationSettings>, Problem> {
+    let desk = desk(&api, &session)?;
+    let channels = desk.channels().into_iter().map(|(name, kind)| ChannelInfo { name, kind }).collect();
+    let rule = |rule: NotificationRule| {
+        let NotificationRule { name, on, cameras, group, hours, kind, targets } = rule;
+        RuleInfo { name, on, cameras, group, hours, kind, targets }
+    };
+    Ok(Json(NotificationSettings { channels, rules: desk.rules().into_iter().map(rule).collect() }))
 }
 
 /// List deliveries.

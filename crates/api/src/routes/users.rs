@@ -42,6 +42,8 @@ pub(crate) struct UserInfo {
     /// The cameras that they may see; null: all.
     #[schema(example = json!(["backyard"]))]
     cameras: Option<Vec<String>>,
+    /// The sign-in provider vouches for them, and the configuration says their role: they have no password here.
+    by_provider: bool,
 }
 
 /// All people.
@@ -97,7 +99,14 @@ impl From<&User> for UserInfo {
             Sight::All => None,
             Sight::Only(cameras) => Some(cameras.iter().map(CameraName::to_string).collect()),
         };
-        Self { name: user.name.clone(), role: user.role.into(), disabled: user.disabled, cameras }
+        let by_provider = user.provider().is_some();
+        Self {
+            name: user.name.clone(),
+            role: user.role.into(),
+            disabled: user.disabled,
+            cameras,
+            by_provider,
+        }
     }
 }
 

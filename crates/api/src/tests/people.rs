@@ -309,6 +309,7 @@ async fn somebody_who_may_change_people_always_remains() {
     let new = json!({ "name": "ben", "password": "longer than 8", "role": "viewer", "cameras": ["gate", "Gare é, 1"] });
     let (status, ben) = create(new.clone()).await;
     assert_eq!((status, &ben["cameras"]), (StatusCode::CREATED, &json!(["Gare é, 1", "gate"])));
+    assert_eq!(ben["by_provider"], false);
     assert!(!ben.to_string().contains("argon2") && !ben.to_string().contains("longer"), "{ben}");
     assert_eq!(create(new).await.0, StatusCode::CONFLICT);
     for wrong in [

@@ -1,7 +1,10 @@
 //! `camtrail demo`: a box in a scratch folder, with cameras that really upload over FTP.
 
 mod cameras;
+mod happenings;
+mod pictures;
 mod scenes;
+mod seed;
 
 use std::net::SocketAddr;
 
@@ -9,35 +12,55 @@ use anyhow::Context;
 use camtrail_auth::readable_password;
 
 use crate::{
-    app::{App, Shape},
-    cli::ConfigArgs,
+    app::{App, DataDir, Shape},
+    cli::{ConfigArgs, DemoArgs},
     commands::serve::{print_welcome, scheme, stop_signal},
-    config,
+    config::{self, CatalogSettings, StoreSettings},
     first_start::{Given, Shown},
 };
 
-pub(crate) async fn demo() -> anyhow::Result<()> {
+pub(crate) async fn demo(demo: &DemoArgs) -> anyhow::Result<()> {
     let scratch =
         tempfile::Builder::new().prefix("camtrail-demo-").tempdir().context("making a scratch folder")?;
     let args = ConfigArgs { config: None, data_dir: Some(scratch.path().join("data")) };
     let mut settings = config::settings(&args)?;
     settings.http_listen = free_or_any(settings.http_listen);
     settings.ftp_listen = free_or_any(settings.ftp_listen);
-    let given =
-        Given { admin_password: Some(readable_password()?), ftp_password: Some(readable_password()?) };
+    let local = (&settings.store, &settings.catalog);
+    if demo.events > 0 && !matches!(local, (StoreSettings::Local, CatalogSettings::Sqlite)) {
+        anyhow::bail!(
+            "demo --events fills a folder that goes afterwards: found another store or catalog in the environment, \
+             expected local ones"
+        );
+    }
+    let from_environment = Given::from_environment();
+    let or_made = |given: Option<String>| given.map_or_else(readable_password, Ok);
+    let given = Given {
+        admin_password: Some(or_made(from_environment.admin_password)?),
+        ftp_password: Some(or_made(from_environment.ftp_password)?),
+    };
     let zone = settings.zones.default_zone().clone();
+    if demo.events > 0 {
+        let dir = DataDir::new(&settings.data_dir);
+        seed::fill(&dir, &settings.base, &zone, demo, &scratch.path().join("seed")).await?;
+    }
     let scheme = scheme(&settings);
     let app = App::start(settings, &given, Shape::Box).await?;
     let shown = Shown { admin_password: given.admin_password, ftp_password: given.ftp_password.clone() };
     print_welcome(app.http, app.ftp, scheme, "", &shown);
-    println!("  Three simulated cameras upload to it by FTP, now and every few seconds.");
+    if !demo.no_uploads {
+        println!("  Three simulated cameras upload to it by FTP, now and every few seconds.");
+    }
     println!("  Everything is in {}; Ctrl-C stops and removes it.", scratch.path().display());
     println!();
-    let cameras =
-        cameras::start(app.ftp, given.ftp_password.unwrap_or_default(), zone, scratch.path().join("scenes"));
+    let cameras = (!demo.no_uploads).then(|| {
+        cameras::start(app.ftp, given.ftp_password.unwrap_or_default(), zone, scratch.path().join("scenes"))
+    });
     stop_signal().await;
     println!("Stopping, and removing {}.", scratch.path().display());
-    cameras.stop().await;
+    if let Some(cameras) = cameras {
+        cameras.stop().await;
+    }
     app.stop().await;
     scratch.close().context("removing the scratch folder")
 }

@@ -19,7 +19,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve(args) => serve::serve(&args).await,
         Command::Gateway(args) => serve::gateway(&args).await,
-        Command::Demo => demo::demo().await,
+        Command::Demo(args) => demo::demo(&args).await,
         Command::Import(args) => import::import(&args).await,
         Command::Invoke(args) => invoke::invoke(&args).await,
         Command::Backfill(args) => backfill::backfill(&args).await,

@@ -1,5 +1,5 @@
 /**
- * The only module that talks HTTP. Typed by the OpenAPI document; every failure leaves it as an
+ * The only module that talks HTTP (its later half is `settings.ts`). Typed by the OpenAPI document; every failure leaves it as an
  * `ApiError` or `Unreachable`, and no call outlives its timeout: a spinner always ends.
  */
 import createClient from 'openapi-fetch';
@@ -9,10 +9,13 @@ import { retryAfterSeconds, toApiError, Unreachable } from './problem';
 import type { paths } from './schema';
 import type {
   Camera,
+  CountList,
   Event,
   EventChanges,
   EventPage,
   Group,
+  Incident,
+  IncidentPage,
   Making,
   Session,
   SignInWays,
@@ -25,7 +28,8 @@ const CALL_TIMEOUT_MS = 20_000;
 /** Proves that our own script sends the request: a cross-site form cannot set a header. */
 const CROSS_SITE_GUARD = { 'X-Camtrail': '1' };
 
-const client = createClient<paths>({
+/** For this folder only: `settings.ts` holds the calls that the first page doesn't need. */
+export const client = createClient<paths>({
   baseUrl: apiRoot(),
   credentials: 'same-origin',
   headers: CROSS_SITE_GUARD,
@@ -46,14 +50,14 @@ async function answered<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Prom
   }
 }
 
-async function unwrap<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promise<T> {
+export async function unwrap<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promise<T> {
   const { data, error, response } = await answered(call, signal);
   if (!response.ok || data === undefined) throw toApiError(response, error);
   return data;
 }
 
 /** For calls whose answer has no body. */
-async function done(call: Promise<Answer<unknown>>): Promise<void> {
+export async function done(call: Promise<Answer<unknown>>): Promise<void> {
   const { error, response } = await answered(call);
   if (!response.ok) throw toApiError(response, error);
 }
@@ -83,7 +87,33 @@ export interface EventQuery {
   toMs?: number;
 }
 
+export interface CountAsked {
+  by: 'hour' | 'day' | 'camera';
+  /** Which captures are counted: `cameras`, `group` and `kind` of it. */
+  filters: Filters;
+  /** Dates on the cameras' walls; `to` is the first that isn't counted. */
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
 const rfc3339 = (ms: number) => new Date(ms).toISOString();
+
+/** Bounds, filters and place in a list, as both lists take them. */
+function listed({ filters, limit, cursor, order, fromMs, toMs }: EventQuery) {
+  return {
+    limit,
+    ...(filters.cameras.length > 0 && { camera: filters.cameras }),
+    ...(filters.group !== null && { group: filters.group }),
+    ...(filters.kind && { kind: filters.kind }),
+    ...(filters.date && { date: filters.date }),
+    ...(filters.unviewed && { unviewed: true }),
+    ...(filters.protected && { protected: true }),
+    ...(cursor !== undefined && { cursor }),
+    ...(order && { order }),
+    ...(fromMs !== undefined && { from: rfc3339(fromMs) }),
+    ...(toMs !== undefined && { to: rfc3339(toMs) }),
+  };
+}
 
 export const api = {
   session: (signal?: AbortSignal): Promise<Session> =>
@@ -102,26 +132,33 @@ export const api = {
   },
 
   events(query: EventQuery, signal?: AbortSignal): Promise<EventPage> {
-    const { filters, limit, cursor, order, fromMs, toMs } = query;
+    const params = { query: listed(query) };
+    return unwrap(client.GET('/api/v1/events', { params, ...abortable(signal) }), signal);
+  },
+
+  incidents(query: EventQuery, signal?: AbortSignal): Promise<IncidentPage> {
+    const params = { query: listed(query) };
+    return unwrap(client.GET('/api/v1/incidents', { params, ...abortable(signal) }), signal);
+  },
+
+  incident: (id: string, signal?: AbortSignal): Promise<Incident> =>
+    unwrap(
+      client.GET('/api/v1/incidents/{id}', { params: { path: { id } }, ...abortable(signal) }),
+      signal,
+    ),
+
+  counts({ by, filters, from, to }: CountAsked, signal?: AbortSignal): Promise<CountList> {
+    const { cameras, group, kind } = filters;
+    const query = {
+      by,
+      ...(cameras.length > 0 && { camera: cameras }),
+      ...(group !== null && { group }),
+      ...(kind && { kind }),
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    };
     return unwrap(
-      client.GET('/api/v1/events', {
-        params: {
-          query: {
-            limit,
-            ...(filters.cameras.length > 0 && { camera: filters.cameras }),
-            ...(filters.group !== null && { group: filters.group }),
-            ...(filters.kind && { kind: filters.kind }),
-            ...(filters.date && { date: filters.date }),
-            ...(filters.unviewed && { unviewed: true }),
-            ...(filters.protected && { protected: true }),
-            ...(cursor !== undefined && { cursor }),
-            ...(order && { order }),
-            ...(fromMs !== undefined && { from: rfc3339(fromMs) }),
-            ...(toMs !== undefined && { to: rfc3339(toMs) }),
-          },
-        },
-        ...abortable(signal),
-      }),
+      client.GET('/api/v1/counts', { params: { query }, ...abortable(signal) }),
       signal,
     );
   },
@@ -146,6 +183,10 @@ export const api = {
 
   mark: (id: string, viewed: boolean): Promise<void> =>
     done(client.PUT('/api/v1/events/{id}/viewed', { params: { path: { id } }, body: { viewed } })),
+
+  /** 500 at most. */
+  markMany: (ids: string[]): Promise<void> =>
+    done(client.POST('/api/v1/events/viewed', { body: { ids } })),
 
   markUpTo: (id: string): Promise<void> =>
     done(client.POST('/api/v1/events/viewed', { body: { up_to: id } })),

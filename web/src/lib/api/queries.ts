@@ -1,12 +1,15 @@
 /** Cache keys and freshness of everything that is fetched, in one place. */
 import { QueryCache, QueryClient, skipToken } from '@tanstack/svelte-query';
 import { filtersKey, type Filters } from '../filters';
+import { parseWallTime } from '../time';
 import { following } from '../timeline/following';
-import { api } from './client';
+import { api, type CountAsked, type EventQuery } from './client';
 import { ApiError, isStatus, isWorthRetrying } from './problem';
-import type { Event } from './types';
+import { bounds, pageOf, type Page, type Param } from '../timeline/pages';
+import type { Event, Incident } from './types';
 
 export const EVENTS_PAGE = 100;
+export const INCIDENTS_PAGE = 50;
 const MAX_RETRIES = 3;
 const MAX_RETRY_DELAY_MS = 8_000;
 
@@ -18,11 +21,23 @@ export const keys = {
   groups: ['groups'] as const,
   event: (id: string) => ['event', id] as const,
   neighbours: (id: string, filters: Filters) => ['neighbours', id, filtersKey(filters)] as const,
-  timeline: (filters: Filters) => ['timeline', filtersKey(filters)] as const,
+  timeline: (filters: Filters, atMs: number | null = null) =>
+    ['timeline', filtersKey(filters), atMs] as const,
+  incidents: (filters: Filters, atMs: number | null = null) =>
+    ['incidents', filtersKey(filters), atMs] as const,
+  incident: (id: string) => ['incident', id] as const,
+  incidentNeighbours: (id: string, filters: Filters) =>
+    ['incident-neighbours', id, filtersKey(filters)] as const,
+  unviewedDays: (filters: Filters, month: string) =>
+    ['unviewed-days', filtersKey(filters), month] as const,
+  counts: (asked: CountAsked) =>
+    ['counts', asked.by, filtersKey(asked.filters), asked.from ?? null, asked.to ?? null] as const,
   /** Every one that is kept here, whatever its id or filters. */
   anyEvent: ['event'] as const,
   anyNeighbours: ['neighbours'] as const,
   timelines: ['timeline'] as const,
+  incidentLists: ['incidents'] as const,
+  anyIncident: ['incident'] as const,
 };
 
 /** `onSessionEnd` is told once the server answers 401 to a call that was made signed in. */
@@ -44,6 +59,26 @@ export function createQueryClient(onSessionEnd: () => void): QueryClient {
       },
     },
   });
+}
+
+/** A list without end: back in time by cursor; one that begins at a moment goes on to newer ones as well. */
+function endless<T>(
+  fetchPage: (query: EventQuery, signal: AbortSignal) => Promise<Page<T>>,
+  query: { filters: Filters; limit: number },
+  atMs: number | null,
+) {
+  return {
+    queryFn: async ({ pageParam, signal }: { pageParam: Param; signal: AbortSignal }) =>
+      pageOf(await fetchPage({ ...query, ...bounds(pageParam, atMs) }, signal), pageParam, atMs),
+    initialPageParam: null as Param,
+    getNextPageParam: (last: Page<T>): Param | undefined =>
+      last.next_cursor == null ? undefined : { older: last.next_cursor },
+    getPreviousPageParam: (first: Page<T>): Param | undefined =>
+      first.newer === undefined ? undefined : { newer: first.newer },
+    // Kept fresh by live updates and head syncs; refetching every page would cost them all again.
+    staleTime: Infinity,
+    gcTime: 15 * 60_000,
+  };
 }
 
 export const queries = {
@@ -85,15 +120,39 @@ export const queries = {
     queryKey: keys.event(id),
     queryFn: ({ signal }: { signal: AbortSignal }) => api.event(id, signal),
   }),
-  timeline: (filters: Filters) => ({
-    queryKey: keys.timeline(filters),
-    queryFn: ({ pageParam, signal }: { pageParam: string | undefined; signal: AbortSignal }) =>
-      api.events({ filters, limit: EVENTS_PAGE, cursor: pageParam }, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last: { next_cursor?: string | null }) => last.next_cursor ?? undefined,
-    // Kept fresh by live updates and head syncs; refetching every page would cost them all again.
-    staleTime: Infinity,
-    gcTime: 15 * 60_000,
+  timeline: (filters: Filters, atMs: number | null = null) => ({
+    queryKey: keys.timeline(filters, atMs),
+    ...endless((query, signal) => api.events(query, signal), { filters, limit: EVENTS_PAGE }, atMs),
+  }),
+  incidents: (filters: Filters, atMs: number | null = null) => ({
+    queryKey: keys.incidents(filters, atMs),
+    ...endless(
+      (query, signal) => api.incidents(query, signal),
+      { filters, limit: INCIDENTS_PAGE },
+      atMs,
+    ),
+  }),
+  incident: (id: string) => ({
+    queryKey: keys.incident(id),
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.incident(id, signal),
+  }),
+  incidentNeighbours: (incident: Incident | undefined, filters: Filters) => ({
+    queryKey: keys.incidentNeighbours(incident?.id ?? '', filters),
+    queryFn: (incident
+      ? ({ signal }: { signal: AbortSignal }) => incidentsAround(incident, filters, signal)
+      : skipToken) as
+      typeof skipToken | ((context: { signal: AbortSignal }) => Promise<IncidentNeighbours>),
+    staleTime: 15_000,
+  }),
+  unviewedDays: (filters: Filters, month: string) => ({
+    queryKey: keys.unviewedDays(filters, month),
+    queryFn: ({ signal }: { signal: AbortSignal }) => unviewedDays(filters, month, signal),
+    staleTime: 30_000,
+  }),
+  counts: (asked: CountAsked) => ({
+    queryKey: keys.counts(asked),
+    queryFn: ({ signal }: { signal: AbortSignal }) => api.counts(asked, signal),
+    staleTime: 5 * 60_000,
   }),
   /** Waits for `event`, which its own query is still fetching at first. */
   neighbours: (id: string, event: Event | undefined, filters: Filters) => ({
@@ -105,6 +164,59 @@ export const queries = {
     staleTime: 15_000,
   }),
 };
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The days of `month` (`YYYY-MM`) with something that wasn't viewed: the newest such event, then the newest
+ * before that day, and so on. One small call a day that has any, and one more: 32 at most.
+ */
+async function unviewedDays(
+  filters: Filters,
+  month: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const days: string[] = [];
+  const first = Date.parse(`${month}-01T00:00:00Z`);
+  // Walls anywhere on earth: fourteen hours before, twelve behind UTC; what isn't of the month is passed over.
+  const fromMs = first - 14 * 3_600_000;
+  let toMs = first + 32 * DAY_MS;
+  for (let calls = 0; calls < 40 && toMs > fromMs; calls += 1) {
+    const asked = { filters: { ...filters, unviewed: true }, limit: 1, fromMs, toMs };
+    let event: Event | undefined;
+    try {
+      [event] = (await api.events(asked, signal)).items;
+    } catch (error) {
+      if (isStatus(error, 422)) break; // too much to look through: the rest stays unmarked
+      throw error;
+    }
+    const wall = event && parseWallTime(event.captured_at);
+    if (!event || !wall) break;
+    if (wall.date.startsWith(month) && !days.includes(wall.date)) days.push(wall.date);
+    toMs = Date.parse(`${wall.date}T00:00:00Z`) - wall.offsetMinutes * 60_000;
+  }
+  return days;
+}
+
+export interface IncidentNeighbours {
+  newer: Incident | null;
+  older: Incident | null;
+}
+
+async function incidentsAround(
+  incident: Incident,
+  filters: Filters,
+  signal: AbortSignal,
+): Promise<IncidentNeighbours> {
+  // A clip may last into the next one where a long stretch was cut: its last beginning counts.
+  const last = incident.more === 0 ? incident.events.at(-1)?.event_ts : undefined;
+  const fromMs = (last ?? incident.ended_ts) + 1;
+  const [up, down] = await Promise.all([
+    api.incidents({ filters, limit: 1, order: 'oldest', fromMs }, signal),
+    api.incidents({ filters, limit: 1, order: 'newest', toMs: incident.started_ts }, signal),
+  ]);
+  return { newer: up.items[0] ?? null, older: down.items[0] ?? null };
+}
 
 export interface Neighbours {
   newer: Event | null;

@@ -330,6 +330,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Channels and rules.
+         * @description As the configuration says; admins only.
+         */
+        get: operations["notification_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications/deliveries": {
         parameters: {
             query?: never;
@@ -938,6 +958,19 @@ export interface components {
             /** @description By name. */
             items: components["schemas"]["Camera"][];
         };
+        /** @description A way out. */
+        ChannelInfo: {
+            /**
+             * @description `webhook`, `mqtt`, `email`, `ntfy` or `web_push`.
+             * @example ntfy
+             */
+            kind: string;
+            /**
+             * @description Its name.
+             * @example phone
+             */
+            name: string;
+        };
         /** @description One hour, day or camera. */
         Count: {
             /**
@@ -1531,6 +1564,13 @@ export interface components {
             /** @description What they may do. */
             role: components["schemas"]["UserRole"];
         };
+        /** @description What the configuration says of notifications. */
+        NotificationSettings: {
+            /** @description The ways out. */
+            channels: components["schemas"]["ChannelInfo"][];
+            /** @description What is told to whom. */
+            rules: components["schemas"]["RuleInfo"][];
+        };
         /** @description Sign-in by a provider. */
         OidcWay: {
             /**
@@ -1597,6 +1637,32 @@ export interface components {
         PushPublicKey: {
             /** @description `applicationServerKey`: an uncompressed point of P-256, base64url. */
             key: string;
+        };
+        /** @description What is told to whom. */
+        RuleInfo: {
+            /** @description These cameras; none: all. */
+            cameras: string[];
+            /** @description And only those of this group. */
+            group?: string | null;
+            /**
+             * @description And only at these hours, by the camera's clock.
+             * @example 22:00-06:00
+             */
+            hours?: string | null;
+            /** @description And only `record`, or `snap`. */
+            kind?: string | null;
+            /**
+             * @description Its name.
+             * @example at night
+             */
+            name: string;
+            /**
+             * @description What it waits for: `event`, `camera_silent`, `camera_back` or `gateway_trouble`.
+             * @example event
+             */
+            on: string;
+            /** @description The channels' names. */
+            targets: string[];
         };
         /** @description Who is signed in. */
         Session: {
@@ -1902,6 +1968,8 @@ export interface components {
         };
         /** @description A person. */
         UserInfo: {
+            /** @description The sign-in provider vouches for them, and the configuration says their role: they have no password here. */
+            by_provider: boolean;
             /**
              * @description The cameras that they may see; null: all.
              * @example [
@@ -3580,6 +3648,53 @@ export interface operations {
             };
             /** @description The catalog, the store or the server can't answer now: try again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    notification_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Channels and rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The signed-in user is no admin. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No channel is configured. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -36,6 +36,19 @@ export class Decisions {
     });
   }
 
+  /** All of one happening, undone in one step. One after the other: each is a call, and an incident has hundreds. */
+  protectAll(events: Event[], on: boolean): Promise<boolean> {
+    const others = events.filter((event) => event.protected !== on);
+    const send = async (value: boolean) => {
+      for (const { id } of others) if (!(await this.#protect(id, value))) return false;
+      return true;
+    };
+    return this.#did(() => send(on), {
+      undone: on ? 'Not protected any more' : 'Protected again',
+      undo: () => send(!on),
+    });
+  }
+
   /** `null` takes it away. */
   note(event: Event, note: string | null): Promise<boolean> {
     const before = event.note ?? null;

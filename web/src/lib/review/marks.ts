@@ -71,6 +71,40 @@ export class Marks {
     }
   }
 
+  /** All of one happening: shown at once, undone in one step. */
+  async markAll(events: Event[], viewed: boolean): Promise<boolean> {
+    const others = events.filter((event) => (event.viewed === true) !== viewed);
+    if (others.length === 0) return true;
+    const deed: Deed = {
+      undone: viewed ? 'Not viewed any more' : 'Viewed again',
+      undo: () => this.#sendAll(others, !viewed),
+    };
+    this.undo.did(deed);
+    const done = await this.#sendAll(others, viewed);
+    if (!done) this.undo.forget(deed);
+    return done;
+  }
+
+  async #sendAll(events: Event[], viewed: boolean): Promise<boolean> {
+    const ids = new Set(events.map(({ id }) => id));
+    const show = (now: boolean) =>
+      changeCached(this.client, (event) => (ids.has(event.id) ? seen(event, now) : event));
+    show(viewed);
+    try {
+      if (viewed) await api.markMany([...ids]);
+      else for (const id of ids) await api.mark(id, false);
+      return true;
+    } catch (error) {
+      show(!viewed);
+      this.#failed(
+        error,
+        viewed ? 'Not marked as viewed.' : 'Still marked as viewed.',
+        () => void this.#sendAll(events, viewed),
+      );
+      return false;
+    }
+  }
+
   /** This event and all behind it that the server has, of any camera. It can't be undone. */
   async markUpTo(event: Event): Promise<boolean> {
     const flipped = new Set<string>();

@@ -16,6 +16,8 @@ const FRESH_MS = 2_500;
 
 export interface FeedHost {
   filters: () => Filters;
+  /** From where the list goes back; `null`: from now. In a list of the past, news only waits. */
+  atMs: () => number | null;
   /** Whether an event belongs on this list. */
   fits: Fits;
   /** Whether news may be shown at once. */
@@ -79,7 +81,8 @@ export class Feed {
 
   /** Fetches the newest page and brings the list up to it. */
   async sync(): Promise<void> {
-    if (!this.#data()) return; // the first page is still under way and will be fresh
+    // The first page is still under way and will be fresh; or the list doesn't begin at the newest.
+    if (!this.#data() || this.host.atMs() !== null) return;
     const filters = this.host.filters();
     this.#syncing?.abort();
     const controller = new AbortController();
@@ -154,13 +157,15 @@ export class Feed {
     setTimeout(() => this.fresh.delete(id), FRESH_MS);
   }
 
+  #key() {
+    return keys.timeline(this.host.filters(), this.host.atMs());
+  }
+
   #data(): Pages | undefined {
-    return this.queryClient.getQueryData<Pages>(keys.timeline(this.host.filters()));
+    return this.queryClient.getQueryData<Pages>(this.#key());
   }
 
   #change(change: (data: Pages) => Pages): void {
-    this.queryClient.setQueryData<Pages>(keys.timeline(this.host.filters()), (data) =>
-      data ? change(data) : data,
-    );
+    this.queryClient.setQueryData<Pages>(this.#key(), (data) => (data ? change(data) : data));
   }
 }

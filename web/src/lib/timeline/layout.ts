@@ -6,17 +6,20 @@
 import type { Event } from '../api/types';
 import { parseWallTime } from '../time';
 
-export interface DayGroup {
+/** What stands on the timeline: an event, or an incident under its first event's time. */
+export type Placed = Pick<Event, 'id' | 'capture_date' | 'captured_at' | 'capture_hour'>;
+
+export interface DayGroup<T extends Placed = Event> {
   /** `YYYY-MM-DD` on the cameras' own walls. */
   date: string;
-  events: Event[];
+  events: T[];
   /** Of the newest event: says which calendar day "today" is there. */
   offsetMinutes: number;
 }
 
 /** Groups by the capture day that the server states; days newest first, events as they came. */
-export function groupByDay(events: Event[]): DayGroup[] {
-  const days = new Map<string, DayGroup>();
+export function groupByDay<T extends Placed>(events: T[]): DayGroup<T>[] {
+  const days = new Map<string, DayGroup<T>>();
   for (const event of events) {
     const day = days.get(event.capture_date);
     if (day) day.events.push(event);
@@ -81,19 +84,19 @@ export function measure(sizes: Sizes): Metrics {
   };
 }
 
-export interface PlacedDay extends DayGroup {
+export interface PlacedDay<T extends Placed = Event> extends DayGroup<T> {
   top: number;
   height: number;
   rows: number;
 }
 
-export interface Layout {
-  days: PlacedDay[];
+export interface Layout<T extends Placed = Event> {
+  days: PlacedDay<T>[];
   height: number;
   metrics: Metrics;
 }
 
-export function layOut(days: DayGroup[], metrics: Metrics): Layout {
+export function layOut<T extends Placed>(days: DayGroup<T>[], metrics: Metrics): Layout<T> {
   let top = 0;
   const placed = days.map((day) => {
     const rows = Math.ceil(day.events.length / metrics.columns);
@@ -105,20 +108,24 @@ export function layOut(days: DayGroup[], metrics: Metrics): Layout {
   return { days: placed, height: top, metrics };
 }
 
-export interface VisibleDay {
-  day: PlacedDay;
+export interface VisibleDay<T extends Placed = Event> {
+  day: PlacedDay<T>;
   firstRow: number;
   /** From the top of the day to the first drawn row. */
   rowsTop: number;
-  events: Event[];
+  events: T[];
   /** Index in the day of the first drawn event. */
   firstEvent: number;
 }
 
 /** What to draw for the stretch from `from` to `to` (pixels from the top of the list). */
-export function visible(layout: Layout, from: number, to: number): VisibleDay[] {
+export function visible<T extends Placed>(
+  layout: Layout<T>,
+  from: number,
+  to: number,
+): VisibleDay<T>[] {
   const { metrics, days } = layout;
-  const drawn: VisibleDay[] = [];
+  const drawn: VisibleDay<T>[] = [];
   for (let i = firstDayBelow(days, from); i < days.length; i += 1) {
     const day = days[i];
     if (!day || day.top > to) break;
@@ -138,7 +145,7 @@ export function visible(layout: Layout, from: number, to: number): VisibleDay[] 
 }
 
 /** Binary search: the first day whose bottom is below `y`. */
-function firstDayBelow(days: PlacedDay[], y: number): number {
+function firstDayBelow(days: Pick<PlacedDay, 'top' | 'height'>[], y: number): number {
   let low = 0;
   let high = days.length;
   while (low < high) {
@@ -151,7 +158,10 @@ function firstDayBelow(days: PlacedDay[], y: number): number {
 }
 
 /** The row that an event is in, from the top of the list; null where it isn't loaded. */
-export function rowOf(layout: Layout, id: string): { top: number; height: number } | null {
+export function rowOf<T extends Placed>(
+  layout: Layout<T>,
+  id: string,
+): { top: number; height: number } | null {
   const { metrics } = layout;
   for (const day of layout.days) {
     const index = day.events.findIndex((event) => event.id === id);
@@ -167,7 +177,10 @@ export function rowOf(layout: Layout, id: string): { top: number; height: number
 }
 
 /** The first event at or below `y`: what the reader is looking at, to be held in place. */
-export function anchorAt(layout: Layout, y: number): { id: string; top: number } | null {
+export function anchorAt<T extends Placed>(
+  layout: Layout<T>,
+  y: number,
+): { id: string; top: number } | null {
   for (const { day, rowsTop, events } of visible(layout, y, y + 2 * layout.metrics.rowHeight)) {
     const first = events[0];
     if (first) return { id: first.id, top: day.top + rowsTop };

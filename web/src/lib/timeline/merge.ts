@@ -5,10 +5,11 @@
 import type { Event, EventPage } from '../api/types';
 import type { Fits } from '../filters';
 import { fresher } from '../review/seen';
+import type { Page } from './pages';
 
 /** The shape in which the data library keeps an endless list. */
 export interface Pages {
-  pages: EventPage[];
+  pages: Page<Event>[];
   pageParams: unknown[];
 }
 

@@ -4,8 +4,16 @@
  * event's card. Where cards go is `layout.ts`'s; this knows scroll and size.
  */
 import { tick, untrack } from 'svelte';
-import type { Event } from '../api/types';
-import { anchorAt, groupByDay, layOut, measure, rowOf, visible, type Sizes } from './layout';
+import {
+  anchorAt,
+  groupByDay,
+  layOut,
+  measure,
+  rowOf,
+  visible,
+  type Placed,
+  type Sizes,
+} from './layout';
 
 /** News is shown at once this near the top; further down it waits. */
 const TOP_PX = 160;
@@ -15,7 +23,7 @@ const RAIL_REM = 4.5;
 /** A scroll of a few pixels changes nothing that is drawn. */
 const STEP_PX = 32;
 
-export class Viewport {
+export class Viewport<T extends Placed> {
   element = $state<HTMLElement>();
   width = $state(0);
   height = $state(innerHeight);
@@ -38,7 +46,11 @@ export class Viewport {
   #anchor: { id: string; top: number } | null = null;
 
   /** To be made while a component starts: it follows the list. */
-  constructor(private readonly events: () => Event[]) {
+  constructor(
+    private readonly events: () => T[],
+    /** The list begins in the middle: newer ones come above, so the place is held at its top, too. */
+    private readonly pinned: () => boolean = () => false,
+  ) {
     this.remPx = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
     $effect(() => {
       const now = this.layout;
@@ -61,7 +73,8 @@ export class Viewport {
     if (!this.element) return;
     const scrolled = -this.element.getBoundingClientRect().top;
     this.offset = Math.floor(scrolled / STEP_PX) * STEP_PX;
-    this.#anchor = this.offset > TOP_PX ? anchorAt(this.layout, this.offset) : null;
+    const held = this.offset > TOP_PX || this.pinned();
+    this.#anchor = held ? anchorAt(this.layout, Math.max(0, this.offset)) : null;
   }
 
   /** Another list: nothing of the old one is to be held in place. */
@@ -78,6 +91,21 @@ export class Viewport {
   /** The first event on the screen. */
   get firstId(): string | null {
     return anchorAt(this.layout, Math.max(0, this.offset))?.id ?? null;
+  }
+
+  /** What stands first on the screen. */
+  get first(): T | null {
+    const { drawn, layout } = this;
+    const y = Math.max(0, this.offset);
+    for (const { day, rowsTop, firstRow } of drawn) {
+      if (day.top + day.height <= y) continue;
+      const row = Math.max(
+        firstRow,
+        Math.floor((y - day.top - rowsTop) / layout.metrics.rowHeight) + firstRow,
+      );
+      return day.events[row * layout.metrics.columns] ?? day.events.at(-1) ?? null;
+    }
+    return null;
   }
 
   /** The event whose card has the focus. */

@@ -1,0 +1,107 @@
+/**
+ * Web Push in this browser: what can be done about it, done. The server's word is asked anew each time:
+ * what the browser holds and the server doesn't know would be silence that looks like being told.
+ */
+import { explain } from '../api/problem';
+import { settingsApi } from '../api/settings';
+import { serviceWorker } from './worker';
+
+export type PushState =
+  | 'looking'
+  /** Plain http: browsers offer nothing there. */
+  | 'insecure'
+  | 'unable'
+  /** The person said no, and only their browser's settings take that back. */
+  | 'denied'
+  | 'off'
+  | 'on';
+
+export class PushSwitch {
+  state = $state<PushState>('looking');
+  busy = $state(false);
+  trouble = $state<string | null>(null);
+
+  /** What is the case now; a subscription that the browser has is told to the server again. */
+  async look(key: string): Promise<void> {
+    await this.#attempt(async () => {
+      if (!isSecureContext) this.state = 'insecure';
+      else if (!canPush()) this.state = 'unable';
+      else if (Notification.permission === 'denied') this.state = 'denied';
+      else {
+        const subscription = await (await serviceWorker()).pushManager.getSubscription();
+        if (subscription && hasKey(subscription, key)) {
+          await tell(subscription);
+          this.state = 'on';
+        } else {
+          // Made for a key that the server no longer has: nothing would arrive.
+          await subscription?.unsubscribe();
+          this.state = 'off';
+        }
+      }
+    });
+    if (this.state === 'looking') this.state = 'off';
+  }
+
+  /** To be called by a press: browsers ask for permission then only. */
+  async turnOn(key: string): Promise<void> {
+    await this.#attempt(async () => {
+      const permission = await Notification.requestPermission();
+      if (permission === 'denied') this.state = 'denied';
+      if (permission !== 'granted') return;
+      const { pushManager } = await serviceWorker();
+      const subscription = await pushManager.subscribe({
+        userVisibleOnly: true,
+        applicationServerKey: key,
+      });
+      try {
+        await tell(subscription);
+      } catch (error) {
+        await subscription.unsubscribe();
+        throw error;
+      }
+      this.state = 'on';
+    });
+  }
+
+  async turnOff(): Promise<void> {
+    await this.#attempt(async () => {
+      const subscription = await (await serviceWorker()).pushManager.getSubscription();
+      if (subscription) {
+        // The server first: the other way round, a failure would leave it pushing to nobody.
+        await settingsApi.unsubscribe(subscription.endpoint);
+        await subscription.unsubscribe();
+      }
+      this.state = 'off';
+    });
+  }
+
+  async #attempt(deed: () => Promise<void>): Promise<void> {
+    this.busy = true;
+    this.trouble = null;
+    try {
+      await deed();
+    } catch (error) {
+      this.trouble =
+        error instanceof DOMException
+          ? `This browser’s push service refused: ${error.message}. Some browsers switch it off, and some networks block it.`
+          : explain(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+const canPush = () =>
+  'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
+
+async function tell(subscription: PushSubscription): Promise<void> {
+  const { endpoint, keys } = subscription.toJSON();
+  await settingsApi.subscribe(endpoint ?? '', keys?.['p256dh'] ?? '', keys?.['auth'] ?? '');
+}
+
+function hasKey(subscription: PushSubscription, key: string): boolean {
+  const held = subscription.options.applicationServerKey;
+  if (held === null) return true; // not told: taken as ours
+  const bytes = String.fromCharCode(...new Uint8Array(held));
+  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '') === key;
+}

@@ -1,0 +1,147 @@
+/** Camtrail as an app: never an old build, a page that says when it is cut off, and its manifest. */
+import { expect, test, type Page } from '@playwright/test';
+
+import { checkAccessibility, signIn } from './support/app';
+import { ADMIN, Box } from './support/box';
+import { Front } from './support/front';
+
+/** The worker runs the page: from then on navigations go through it. */
+const controlled = (page: Page) =>
+  expect
+    .poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), {
+      timeout: 20_000,
+    })
+    .toBe(true);
+
+for (const basePath of ['', '/cams']) {
+  test.describe(basePath === '' ? 'at the root' : `below ${basePath}`, () => {
+    let box: Box;
+    test.beforeEach(async () => {
+      box = await Box.start({ CAMTRAIL__HTTP__BASE_PATH: basePath });
+    });
+    test.afterEach(async () => {
+      await box.stop();
+    });
+
+    test('cut off, it says so, and comes back by itself to where one was', async ({ page }) => {
+      const refused: string[] = [];
+      page.on('console', (message) => {
+        if (/Content Security Policy/.test(message.text())) refused.push(message.text());
+      });
+      await page.goto(`${box.url}/`);
+      await signIn(page, ADMIN);
+      await controlled(page);
+      await box.pause();
+      for (const theme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme: theme });
+        await page.goto(`${box.url}/settings/about`);
+        await expect(
+          page.getByRole('heading', { name: 'Camtrail can’t be reached' }),
+        ).toBeVisible();
+        await checkAccessibility(page);
+        await page.screenshot({
+          path: `test-results/pages/offline-${basePath === '' ? 'root' : 'base'}-${theme}.png`,
+        });
+      }
+      const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      expect(background, 'its own style').toBe('rgb(12, 19, 17)');
+      await box.resume();
+      await expect(page.getByTestId('about')).toBeVisible({ timeout: 30_000 });
+      expect(page.url()).toBe(`${box.url}/settings/about`);
+      expect(refused).toEqual([]);
+    });
+
+    test('it can be installed', async ({ page }) => {
+      await page.goto(box.url);
+      const link = await page
+        .locator('link[rel=manifest]')
+        .evaluate((el: HTMLLinkElement) => el.href);
+      expect(link).toBe(`${box.url}/app.webmanifest`);
+      const answer = await page.request.get(link);
+      expect(answer.headers()['content-type']).toContain('application/manifest+json');
+      const manifest = (await answer.json()) as {
+        scope: string;
+        icons: { src: string; type: string; sizes: string }[];
+      };
+      expect(new URL(manifest.scope, link).href).toBe(`${box.url}/`);
+      for (const { src, type, sizes } of manifest.icons) {
+        const icon = await page.request.get(new URL(src, link).href);
+        expect(icon.headers()['content-type'], src).toContain(type);
+        // The browser itself opens it, in the size that is said.
+        const width = await page.evaluate(async (url) => {
+          const image = new Image();
+          image.src = url;
+          await image.decode();
+          return image.naturalWidth;
+        }, new URL(src, link).href);
+        if (sizes !== 'any') expect(`${width}x${width}`, src).toBe(sizes);
+      }
+      const session = await page.context().newCDPSession(page);
+      const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+      // Private windows install nothing; all else is ours.
+      const ours = installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito');
+      expect(ours).toEqual([]);
+    });
+  });
+}
+
+test('another build is offered once the server has it, and one reload is enough', async ({
+  page,
+}) => {
+  const box = await Box.start();
+  const front = await Front.before(box);
+  try {
+    await page.goto(front.url);
+    await signIn(page, ADMIN);
+    await controlled(page);
+    const entry = () =>
+      page.locator('script[type=module][src]').evaluate((script: HTMLScriptElement) => script.src);
+    const first = await entry();
+    await expect(page.getByTestId('update-prompt')).toHaveCount(0);
+
+    // The server goes, and comes back with another build: the open page hears it from its connection.
+    await box.pause();
+    front.build = 'next';
+    await box.resume();
+    const prompt = page.getByTestId('update-prompt');
+    await expect(prompt).toBeVisible({ timeout: 40_000 });
+    await checkAccessibility(page);
+    await prompt.getByRole('button', { name: 'Reload' }).click();
+    await expect(page.getByTestId('account-menu')).toBeVisible();
+    expect(await entry()).toBe(first.replace(/\.js$/, '-next.js'));
+    await expect(prompt).toHaveCount(0);
+    const caches = () => page.evaluate(async () => (await window.caches.keys()).length);
+    await expect.poll(caches, { timeout: 20_000 }).toBe(2);
+
+    // A third one: the first is forgotten.
+    front.build = 'last';
+    await page.reload();
+    expect(await entry()).toBe(first.replace(/\.js$/, '-last.js'));
+    const names = () => page.evaluate(async () => (await window.caches.keys()).join(' '));
+    await expect.poll(names, { timeout: 20_000 }).toMatch(/camtrail-next\w+ camtrail-last\w+$/);
+    await expect.poll(caches, { timeout: 20_000 }).toBe(2);
+
+    // Nothing of a person lies in them.
+    const kept = await page.evaluate(async () => {
+      const urls: string[] = [];
+      for (const name of await window.caches.keys()) {
+        const cache = await window.caches.open(name);
+        urls.push(...(await cache.keys()).map(({ url }) => new URL(url).pathname));
+      }
+      return urls;
+    });
+    expect(
+      kept.filter((path) => !/^\/(assets\/|offline\.|theme\.js|favicon\.svg)/.test(path)),
+    ).toEqual([]);
+
+    // A proxy without its server is no dead end.
+    front.lost = true;
+    await page.goto(`${front.url}/cameras`);
+    await expect(page.getByRole('heading', { name: 'Camtrail can’t be reached' })).toBeVisible();
+    front.lost = false;
+    await expect(page.getByTestId('account-menu')).toBeVisible({ timeout: 30_000 });
+  } finally {
+    await front.stop();
+    await box.stop();
+  }
+});
