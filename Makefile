@@ -8,7 +8,7 @@ CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
         bench bench-idle bench-cameras bench-media bench-function bench-counts kill \
-        faults fsync-order rebuild catalogs fuzz fuzz-api fuzz-api-short streams clean
+        faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -123,6 +123,11 @@ catalogs: setup-test ## the catalogs' long forms: CAMTRAIL_BURST_EVENTS (5000), 
 	CAMTRAIL_BURST_EVENTS=$${CAMTRAIL_BURST_EVENTS:-5000} CAMTRAIL_RANDOM_CASES=$${CAMTRAIL_RANDOM_CASES:-200} \
 	CAMTRAIL_BUSY_SECONDS=$${CAMTRAIL_BUSY_SECONDS:-60} CAMTRAIL_INCIDENT_ROUNDS=$${CAMTRAIL_INCIDENT_ROUNDS:-10} \
 	  cargo test $(CARGO_FLAGS) -p camtrail-catalog -p camtrail-aws -- --nocapture
+
+retention: setup-test web ## retention over a full catalog, killed on the way: CAMTRAIL_RETENTION_EVENTS (100000), _KILLS (10)
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	CAMTRAIL_RETENTION_EVENTS=$${CAMTRAIL_RETENTION_EVENTS:-100000} CAMTRAIL_RETENTION_KILLS=$${CAMTRAIL_RETENTION_KILLS:-10} \
+	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests retention_campaign -- --nocapture
 
 fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
 	@scripts/fuzz names

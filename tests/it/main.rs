@@ -38,6 +38,7 @@ mod posters;
 mod programs;
 mod rebuild;
 mod retention;
+mod retention_campaign;
 mod same_name;
 mod samples;
 mod session;

@@ -1,22 +1,6 @@
 //! What is due goes by itself: object, derived files and event together; what is kept stays whole.
 
-use std::{fs, path::Path};
-
-use crate::support::{Instance, Options, camtrail, run, still_with, text, wait};
-
-fn files_below(dir: &Path) -> Vec<String> {
-    let (mut found, mut folders) = (Vec::new(), vec![dir.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                found.push(entry.path().display().to_string());
-            }
-        }
-    }
-    found
-}
+use crate::support::{Instance, Options, camtrail, files_below, run, still_with, text, wait};
 
 #[test]
 fn above_the_limit_the_oldest_events_go_with_their_files() {

@@ -126,3 +126,18 @@ pub(crate) fn program_stream_with(clip: &[u8], seed: u64) -> Vec<u8> {
     let size = u16::try_from(padding.len()).unwrap();
     [clip, &[0, 0, 1, 0xBE], &size.to_be_bytes(), &padding].concat()
 }
+
+/// Every file in a folder and the folders in it.
+pub(crate) fn files_below(dir: &Path) -> Vec<String> {
+    let (mut found, mut folders) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                found.push(entry.path().display().to_string());
+            }
+        }
+    }
+    found
+}

@@ -182,6 +182,11 @@ impl Instance {
         Ok(())
     }
 
+    /// Another variable, from the next start on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
     pub(crate) fn http(&self) -> SocketAddr {
         self.http
     }

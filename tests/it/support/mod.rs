@@ -32,8 +32,8 @@ pub(crate) use events::{by_original, poster, text};
 pub(crate) use fake_ftp::FakeFtp;
 pub(crate) use fault_proxy::{Fault, FaultProxy};
 pub(crate) use files::{
-    CLIP, STILL, data, hevc, mp4_with, program_stream, program_stream_with, sample, sha256, still_of,
-    still_with,
+    CLIP, STILL, data, files_below, hevc, mp4_with, program_stream, program_stream_with, sample, sha256,
+    still_of, still_with,
 };
 pub(crate) use ftp::Ftp;
 pub(crate) use instance::{ADMIN_PASSWORD, FTP_PASSWORD, Instance, Options, camtrail};

@@ -119,7 +119,9 @@ pub(super) fn happenings(events: u32, seed: u64, now: Timestamp, zone: &TimeZone
             continue;
         }
         let (minute, second) = (dice.below(60) as i8, dice.below(60) as i8);
-        let Ok(begins) = dates[day].at(hour, minute, second, 0).to_zoned_datetime(zone.clone()) else { continue };
+        let Ok(begins) = dates[day].at(hour, minute, second, 0).to_zoned_datetime(zone.clone()) else {
+            continue;
+        };
         for capture in one(&mut dice, first, begins.timestamp()) {
             let gone = SignedDuration::from_hours(24 * i64::from(PLACES[capture.place].gone_days));
             let over = capture.at + SignedDuration::from_secs(i64::from(capture.duration_s) + 2);

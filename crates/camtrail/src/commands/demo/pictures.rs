@@ -140,17 +140,22 @@ impl Scene {
     /// Somebody, an animal, or a cart; at that part of the width.
     fn visitor(&self, at: f32, x: u32, y: u32) -> Option<[f32; 3]> {
         let (dx, y) = (x as f32 - at * SIZE.0 as f32, y as f32);
-        let inside = |cx: f32, cy: f32, rx: f32, ry: f32| {
-            ((dx - cx) / rx).powi(2) + ((y - cy) / ry).powi(2) < 1.0
-        };
+        let inside =
+            |cx: f32, cy: f32, rx: f32, ry: f32| ((dx - cx) / rx).powi(2) + ((y - cy) / ry).powi(2) < 1.0;
         match self.look {
             0 if inside(0.0, 168.0, 13.0, 16.0) => Some([206.0, 168.0, 138.0]),
             0 if inside(0.0, 218.0, 22.0, 40.0) => Some([58.0, 78.0, 132.0]),
             0 if inside(-9.0, 272.0, 8.0, 34.0) || inside(9.0, 272.0, 8.0, 34.0) => Some([46.0, 46.0, 56.0]),
-            1 if inside(0.0, 268.0, 34.0, 15.0) || inside(34.0, 254.0, 12.0, 11.0) => Some([186.0, 98.0, 44.0]),
+            1 if inside(0.0, 268.0, 34.0, 15.0) || inside(34.0, 254.0, 12.0, 11.0) => {
+                Some([186.0, 98.0, 44.0])
+            }
             1 if inside(-42.0, 260.0, 18.0, 6.0) => Some([206.0, 146.0, 96.0]),
-            1 if dx.abs() < 24.0 && (dx.abs() > 16.0) && (276.0..298.0).contains(&y) => Some([70.0, 44.0, 30.0]),
-            2 if inside(-36.0, 286.0, 17.0, 17.0) || inside(38.0, 286.0, 17.0, 17.0) => Some([32.0, 32.0, 36.0]),
+            1 if dx.abs() < 24.0 && (dx.abs() > 16.0) && (276.0..298.0).contains(&y) => {
+                Some([70.0, 44.0, 30.0])
+            }
+            2 if inside(-36.0, 286.0, 17.0, 17.0) || inside(38.0, 286.0, 17.0, 17.0) => {
+                Some([32.0, 32.0, 36.0])
+            }
             2 if inside(0.0, 228.0, 44.0, 26.0) => Some([126.0, 152.0, 168.0]),
             2 if dx.abs() < 76.0 && (232.0..282.0).contains(&y) => Some([158.0, 52.0, 46.0]),
             _ => None,
@@ -173,7 +178,16 @@ impl Scene {
             .arg(&mask)
             .args(["-filter_complex"])
             .arg(format!("[0][1]overlay=x=-{}+t*{speed}:y=4*sin(t*8):shortest=1,format=yuv420p", width / 2))
-            .args(["-s", &format!("{width}x{height}"), "-c:v", "libx264", "-preset", "veryfast", "-crf", "34"])
+            .args([
+                "-s",
+                &format!("{width}x{height}"),
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-crf",
+                "34",
+            ])
             .args(["-g", "20", "-threads", "1", "-movflags", "+faststart"])
             .arg(dest)
             .status()

@@ -51,7 +51,9 @@ pub(super) async fn fill(
     let catalog = SqliteCatalog::open(&dir.catalog(), base)?;
     let filler = Filler { store: LocalStore::open(&dir.store())?, base, zone, albums };
     let bar = ProgressBar::new(u64::from(args.events));
-    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} events, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} events, {eta} left")
+    {
         bar.set_style(style);
     }
     let mut links = Links::default();
@@ -62,7 +64,8 @@ pub(super) async fn fill(
             .enumerate()
             .map(|(number, capture)| filler.put(capture, number, &mut links))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let before = records.iter().rfind(|record| record.time().instant.0 < now.as_millisecond() - LOOKED_MS);
+        let before =
+            records.iter().rfind(|record| record.time().instant.0 < now.as_millisecond() - LOOKED_MS);
         looked = before.map(CatalogRecord::id).or(looked);
         stream::iter(&records)
             .map(|record| catalog.record(record))
@@ -84,11 +87,7 @@ async fn albums(scratch: PathBuf) -> anyhow::Result<Vec<Album>> {
         let dir = scratch.join(place.to_string());
         tokio::task::spawn_blocking(move || Album::make(place, &dir))
     });
-    stream::iter(drawn)
-        .buffered(2)
-        .map(|album| album.context("drawing pictures")?)
-        .try_collect()
-        .await
+    stream::iter(drawn).buffered(2).map(|album| album.context("drawing pictures")?).try_collect().await
 }
 
 struct Filler<'a> {
