@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs, thread,
+    env, thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,8 +16,8 @@ use crate::{
     support::{Dice, Instance, Options, camtrail, files_below, put_plain, run, sha256, text, wait_long},
 };
 
-const EVENTS: usize = 3_000;
-const KILLS: usize = 4;
+const EVENTS: usize = 1_500;
+const KILLS: usize = 3;
 /// A whole sweep of the long form, on a loaded machine.
 const SWEEP_MAX: Duration = Duration::from_mins(20);
 const DAY_MS: i64 = 86_400_000;
@@ -52,7 +52,7 @@ fn put(instance: &Instance, dice: &mut Dice, number: usize, stored_at: i64) -> (
     let camera = format!("cam{}", number % CAMERAS);
     let bytes = format!("still {number} {}", "x".repeat(dice.between(0, 200))).into_bytes();
     let date = (number / PER_DAY) % 28 + 1;
-    let key = format!("patrolcams/{camera}/2026-08-{date:02}/Hour-{:02}/snap/{number}.jpg", number % 24);
+    let key = format!("patrolcams/{camera}/2026-08-{date:02}/Hour-{}/snap/{number}.jpg", number % 24);
     let sidecar = json!({ "version": 1, "metadata": {
         "camera": camera, "camera_timestamp": captured_at.to_string(), "camera_utc_offset": "-25200",
         "camera_time_source": "name", "received_timestamp": (stored_at - 500).to_string(),
@@ -167,7 +167,7 @@ fn holds_exactly(instance: &mut Instance, plan: &Plan) {
         assert!(plan.contains_key(of), "left behind: derived/{file}");
     }
     let (code, said) = rebuild(instance, &["--dry-run"]);
-    assert!(code == 0 && said.contains("would record 0, correct 0, forget 0"), "{said}");
+    assert!(code == 0 && said.contains("they say the same"), "{said}");
     assert!(catalog(instance).starts_with(&format!("{} events, digest ", plan.len())));
 }
 
