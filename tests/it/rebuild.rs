@@ -3,14 +3,14 @@
 use std::{
     env, fs,
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
 
 use crate::support::{
-    CLIP, Instance, Options, S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, camtrail, curl, data, put_plain, run,
-    sha256, still_with, wait,
+    CLIP, Instance, Options, S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, camtrail, curl, data, put_plain,
+    run_within, sha256, still_with, wait,
 };
 
 fn command(instance: &Instance, arguments: &[&str]) -> Command {
@@ -20,8 +20,11 @@ fn command(instance: &Instance, arguments: &[&str]) -> Command {
     command
 }
 
+/// Of the long forms' hundred thousand objects, on a loaded machine.
+const REBUILD_MAX: Duration = Duration::from_mins(15);
+
 pub(crate) fn rebuild(instance: &Instance, arguments: &[&str]) -> (i32, String) {
-    let output = run(&mut command(instance, arguments));
+    let output = run_within(&mut command(instance, arguments), REBUILD_MAX).unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
 }

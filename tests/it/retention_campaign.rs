@@ -119,18 +119,16 @@ fn dry_run(instance: &Instance, variables: &[(&str, &str)]) -> (usize, u64) {
 
 /// Kills the program on its way, time and again, then lets it end its sweep.
 fn sweep(instance: &mut Instance, dice: &mut Dice, from: usize, to: usize, kills: usize) {
-    let objects = |instance: &Instance| {
-        let store = instance.data_dir().join("store/patrolcams");
-        files_below(&store).len()
-    };
+    let objects = instance.data_dir().join("store/patrolcams");
     for kill in 0..kills {
         // Later each time, and never at the same place: between two events, or within one.
         let until = from - (from - to) * (kill + 1) / (kills + 1);
         instance.restart();
-        wait_long("a part is gone", SWEEP_MAX, || (objects(instance) <= until).then_some(()));
+        let web = instance.person();
+        wait_long("a part is gone", SWEEP_MAX, || (web.total() <= until).then_some(()));
         thread::sleep(dice.millis(0, 50));
         instance.kill();
-        let left = objects(instance);
+        let left = files_below(&objects).len();
         assert!(left > to, "the sweep was over before kill {kill}: {left} objects");
         eprintln!("killed at {left} objects");
     }

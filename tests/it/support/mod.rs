@@ -25,7 +25,7 @@ pub(crate) use browser::{browser_keys, opened};
 pub(crate) use camtrail_services::{
     S3_KEY, S3_REGION, S3_SECRET, SeaweedFs, encoded, free_port, signed_request,
 };
-pub(crate) use clients::{curl, curl_active, ftplib, lftp, run};
+pub(crate) use clients::{curl, curl_active, ftplib, lftp, run, run_within};
 pub(crate) use cloud::{BUCKET, Cloud, function};
 pub(crate) use dice::Dice;
 pub(crate) use events::{by_original, poster, text};
