@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
-        bench bench-idle bench-cameras bench-media bench-function bench-counts kill \
+        bench bench-idle bench-ingest bench-latency bench-cameras bench-media bench-function bench-counts kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -92,6 +92,16 @@ bench-cameras: setup-test web ## 20 cameras on one core and 256 MB: CAMTRAIL_BEN
 bench-media: setup-test web ## CPU of a remux and a poster beside plain ffmpeg, and the memory of ten clips at once: CAMTRAIL_BENCH_RUNS (7)
 	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-media --bins --examples
 	@scripts/bench-media
+
+bench-ingest: web ## uploads a second beside vsftpd, pyftpdlib and the disk: CAMTRAIL_BENCH_ROUNDS (5), _STILLS (2000), _CLIPS (40)
+	@scripts/setup bench
+	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
+	$${CARGO_TARGET_DIR:-target}/release/examples/ingest $${CAMTRAIL_BENCH_ROUNDS:-5} $${CAMTRAIL_BENCH_STILLS:-2000} $${CAMTRAIL_BENCH_CLIPS:-40}
+
+bench-latency: web ## from 226 to the live stream at 1, 20 and 200 events a second: CAMTRAIL_BENCH_SECONDS (60)
+	@scripts/setup demo
+	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
+	$${CARGO_TARGET_DIR:-target}/release/examples/latency $${CAMTRAIL_BENCH_SECONDS:-60}
 
 bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
 	@scripts/bench-function

@@ -9,7 +9,7 @@ use std::{
 
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
-    CameraName, CaptureKind, CaptureTime, CatalogRecord, Digest, EventQuery, FileName, Gap, Millis,
+    CameraName, CaptureKind, CaptureTime, CatalogRecord, Digest, EventId, EventQuery, FileName, Gap, Millis,
     ObjectBase, ObjectKey, ObjectMetadata, PageSize, Sieve, TimeSource,
     counts::{CivilHour, CountBy, CountQuery},
     incident_walk::incident_page,
@@ -103,6 +103,7 @@ async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
         events as f64 / took,
         bytes / events
     );
+    one_by_one(&catalog, events).await?;
     let all = CountQuery { by: CountBy::Hour, cameras: Vec::new(), kind: None, from: None, to: None };
     let year = CountQuery {
         from: Some(CivilHour::new(jiff_date(1, 1), 0)),
@@ -125,15 +126,15 @@ async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
     ] {
         median(what, async || Ok(catalog.counts(&query).await?.buckets.len())).await?;
     }
+    let middle = event(events / 2, events).id();
+    lists(&catalog, &middle).await?;
     let query = EventQuery::default();
     let fifty = PageSize::DEFAULT;
-    median("events, newest 50", async || Ok(catalog.page(&query, fifty, None).await?.items.len())).await?;
     let of_all = (&query, &Sieve::default());
     median("incidents, newest 50", async || {
         Ok(incident_page(&catalog, of_all, Gap::DEFAULT, fifty, None).await?.items.len())
     })
     .await?;
-    let middle = event(events / 2, events).id();
     median("incidents, 50 from the middle on", async || {
         Ok(incident_page(&catalog, of_all, Gap::DEFAULT, fifty, Some(&middle)).await?.items.len())
     })
@@ -150,6 +151,38 @@ async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
         Ok(unviewed.page(&catalog, &query, fifty, None).await.map_or(0, |page| page.items.len()))
     })
     .await?;
+    Ok(())
+}
+
+/// Pages of fifty: the newest and from the middle on, of all cameras, of one, of a group; and one event more.
+async fn lists(catalog: &SqliteCatalog, middle: &EventId) -> Result<(), Box<dyn Error>> {
+    let camera = |n: u64| CameraName::from_folder(&format!("camera {n:02}"));
+    let of_one = EventQuery { cameras: vec![camera(7)], ..EventQuery::default() };
+    let of_group = EventQuery { cameras: (0..5).map(camera).collect(), ..EventQuery::default() };
+    for (whose, query) in
+        [("", EventQuery::default()), (" of one camera", of_one), (" of five cameras", of_group)]
+    {
+        for (which, from) in [("newest 50", None), ("50 from the middle on", Some(middle))] {
+            median(&format!("events, {which}{whose}"), async || {
+                Ok(catalog.page(&query, PageSize::DEFAULT, from).await?.items.len())
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Events one by one, each durable before the next: what the arrival of one waits for.
+async fn one_by_one(catalog: &SqliteCatalog, events: u64) -> Result<(), Box<dyn Error>> {
+    let mut took = Vec::new();
+    for n in events..events + 500 {
+        let begun = Instant::now();
+        catalog.record(&event(n, events)).await?;
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    let (middle, late) = (milliseconds(took[250]), milliseconds(took[495]));
+    println!("  {:<44} {middle:>9.2} ms   p99 {late:.2}", "recorded, one by one");
     Ok(())
 }
 
