@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
-        bench bench-idle bench-ingest bench-latency bench-cameras bench-media bench-function bench-counts kill \
+        bench bench-idle bench-ingest bench-latency simulate-scale bench-cameras bench-media bench-function bench-counts kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -102,6 +102,9 @@ bench-latency: web ## from 226 to the live stream at 1, 20 and 200 events a seco
 	@scripts/setup demo
 	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
 	$${CARGO_TARGET_DIR:-target}/release/examples/latency $${CAMTRAIL_BENCH_SECONDS:-60}
+
+simulate-scale: ## ten thousand sites of twenty cameras, on paper (docs/design/scale.md)
+	cargo run $(CARGO_FLAGS) -p camtrail-benches --example scale
 
 bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
 	@scripts/bench-function
