@@ -405,7 +405,8 @@ impl ArrivalSink for Arrivals {
             Did::Replaced => {
                 tracing::info!(%key, size_bytes = told.size, "event replaced by a fuller upload");
             }
-            Did::Removed => tracing::info!(%key, "event removed with its object"),
+            // Whoever removes many says how many.
+            Did::Removed => tracing::debug!(%key, "event removed with its object"),
             did => tracing::debug!(%key, ?did, "nothing to change"),
         }
         Ok(())

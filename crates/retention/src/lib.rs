@@ -12,12 +12,15 @@ use camtrail_model::{
     DerivedFiles, DerivedKey, EventState, Millis, ObjectKey,
     ports::{ArrivalError, ArrivalSink, CatalogError, Clock, Expiry, Kept, Ledger, ObjectStore, StoreError},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
 
 use guard::ClockGuard;
 
 /// Events that are looked up at once.
 const BATCH: usize = 256;
+/// Events that are removed at once.
+const AT_ONCE: usize = 8;
 /// Of events that are due by size, so many are looked at ahead, for the answer of one command; then four times as many,
 /// and so on. Each is some 200 bytes.
 const LOOKED_AHEAD: usize = 10_000;
@@ -172,21 +175,30 @@ impl Sweeper {
     ) -> Result<(), SweepError> {
         loop {
             let oldest = self.expiry.oldest(since, BATCH).await?;
-            let due = oldest.iter().take_while(|kept| is_due(kept)).count();
-            let mut has_removed = false;
-            for kept in &oldest[..due] {
-                if self.is_protected(&kept.object_key).await? {
-                    continue;
-                }
-                self.remove(&kept.object_key).await?;
+            let due: Vec<Kept> = oldest.into_iter().take_while(|kept| is_due(kept)).collect();
+            let (found, mut has_removed) = (due.len(), false);
+            // All of them go, in whatever order: several, so that their waits for the disk and the catalog are shared.
+            let mut going =
+                stream::iter(due).map(|kept| self.remove_unless_protected(kept)).buffer_unordered(AT_ONCE);
+            while let Some(removed_bytes) = going.try_next().await? {
+                let Some(bytes) = removed_bytes else { continue };
                 has_removed = true;
                 swept.events += 1;
-                swept.bytes += kept.size;
+                swept.bytes += bytes;
             }
-            if due < BATCH || !has_removed {
+            if found < BATCH || !has_removed {
                 return Ok(());
             }
         }
+    }
+
+    /// The bytes of what went.
+    async fn remove_unless_protected(&self, kept: Kept) -> Result<Option<u64>, SweepError> {
+        if self.is_protected(&kept.object_key).await? {
+            return Ok(None);
+        }
+        self.remove(&kept.object_key).await?;
+        Ok(Some(kept.size))
     }
 
     /// Whether a person has protected it since the batch was read, by the store's word; then its record shows that now.
