@@ -35,6 +35,7 @@ mod notifications;
 mod outage;
 mod people;
 mod posters;
+mod printed;
 mod programs;
 mod rebuild;
 mod retention;

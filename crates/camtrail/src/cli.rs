@@ -191,11 +191,38 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Print what retention would remove now. `serve` removes it by itself.
     Retention(ConfigArgs),
+    /// The configuration: check a file, print the reference of all keys, or an example file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the OpenAPI document of the REST API.
     Openapi,
+    /// Print completions for a shell, to be put where that shell looks for them.
+    ///
+    /// For bash: camtrail completions bash > /etc/bash_completion.d/camtrail
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a folder.
+    Man {
+        /// The folder, such as /usr/local/share/man/man1.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// The serverless shape on AWS.
     #[command(subcommand)]
     Aws(AwsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Look through the configuration and start nothing. Exit code 2 if anything is wrong.
+    Check(ConfigArgs),
+    /// Print the reference of all keys (docs/ref/configuration.md), in Markdown.
+    Reference,
+    /// Print a file with every key at its default, commented out.
+    Example,
 }
 
 #[derive(Debug, Subcommand)]

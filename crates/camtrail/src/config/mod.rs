@@ -10,6 +10,8 @@ mod http;
 mod load;
 mod notify;
 mod oidc;
+mod reference;
+mod section;
 mod settings;
 mod shape;
 mod watch;
@@ -19,6 +21,7 @@ pub(crate) use bucket::{SERVER_EXPECTED, server_address, variable};
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
 pub(crate) use oidc::OidcSettings;
+pub(crate) use reference::{example, reference};
 pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};
 
 use crate::cli::ConfigArgs;
