@@ -48,5 +48,6 @@ mod statements;
 mod store_faults;
 mod streams;
 mod support;
+mod upgrade;
 mod watch;
 mod workspace;
