@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 mod arrivals;
+mod backup;
 mod bucket;
 mod content;
 mod copies;

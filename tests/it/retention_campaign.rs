@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs, thread,
+    env, thread,
     time::{Duration, Instant, SystemTime},
 };
 

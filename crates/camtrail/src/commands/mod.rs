@@ -2,8 +2,10 @@
 
 mod accounts;
 mod backfill;
+mod backup;
 mod demo;
 mod doctor;
+mod health;
 mod import;
 mod invoke;
 mod printed;
@@ -31,6 +33,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(command) => users::user(command).await,
         Command::Camera(command) => accounts::camera(command).await,
         Command::Doctor(args) => doctor::doctor(&args).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Health(args) => health::health(&args).await,
         Command::Retention(args) => retention::retention(&args).await,
         Command::Config(ConfigCommand::Check(args)) => printed::check(&args),
         Command::Config(ConfigCommand::Reference) => printed::print(&config::reference()),

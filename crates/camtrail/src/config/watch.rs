@@ -63,7 +63,7 @@ pub(super) fn check(
 }
 
 /// With links in it resolved, as far as it exists.
-fn real(path: &Path) -> PathBuf {
+pub(crate) fn real(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut behind = Vec::new();
     for above in whole.ancestors() {
@@ -75,6 +75,6 @@ fn real(path: &Path) -> PathBuf {
     whole
 }
 
-fn overlap(one: &Path, other: &Path) -> bool {
+pub(crate) fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
