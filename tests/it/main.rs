@@ -12,6 +12,7 @@ mod bucket;
 mod content;
 mod copies;
 mod cut;
+mod deploy_files;
 mod doctor;
 mod dynamodb;
 mod every_route;
