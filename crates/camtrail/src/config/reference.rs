@@ -145,6 +145,15 @@ mod tests {
         assert!(PAGE.contains(concat!("Camtrail ", env!("CARGO_PKG_VERSION"))));
     }
 
+    /// The paths of all keys in a table.
+    fn collect(path: &str, value: &toml::Value, names: &mut Vec<String>) {
+        for (name, value) in value.as_table().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            collect(&path, value, names);
+            names.push(path);
+        }
+    }
+
     /// What serde reads is what the page lists, no more and no less.
     #[test]
     fn every_key_has_a_meaning() {
@@ -159,13 +168,6 @@ mod tests {
         }
         let written = toml::Value::try_from(Config::default()).unwrap();
         let mut names = Vec::new();
-        fn collect(path: &str, value: &toml::Value, names: &mut Vec<String>) {
-            for (name, value) in value.as_table().into_iter().flatten() {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                collect(&path, value, names);
-                names.push(path);
-            }
-        }
         collect("", &written, &mut names);
         for name in names {
             assert!(all.iter().any(|(path, _)| *path == name), "{name} is not in the reference");
