@@ -83,7 +83,7 @@ fn write(args: &BackupArgs, settings: &Settings) -> anyhow::Result<()> {
     println!("{}: {copied}", to.display());
     match &settings.store {
         StoreSettings::S3(bucket) => {
-            println!("Objects are in the bucket {}, not in this backup.", bucket.bucket)
+            println!("Objects are in the bucket {}, not in this backup.", bucket.bucket);
         }
         StoreSettings::Local if args.without_store => {
             println!("Without the store: copy {} after this.", dir.store().display());
