@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
+.PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
         bench bench-idle bench-ingest bench-latency simulate-scale bench-cameras bench-media bench-function bench-counts kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
@@ -19,6 +19,11 @@ demo: setup-demo build ## build everything and run it with simulated cameras; Ct
 build: web ## build the web app and the program (target/release/camtrail)
 	@scripts/say "building the program (the first time takes a few minutes)"
 	cargo build $(CARGO_FLAGS) --release -p camtrail
+
+deb: build ## build a Debian package (target/debian; installs cargo-deb if it is missing)
+	@command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+	@scripts/dist target/release/camtrail target/release/dist
+	cargo deb --locked --no-build -p camtrail
 
 test: setup-test web lint check-template rust-test fuzz-api-short docs web-test browser-test deploy-test ## run every test, as CI does
 	@scripts/say "all tests passed"
@@ -69,7 +74,7 @@ deploy-test: setup-test lambda ## the template with the real functions on an emu
 	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
 	@CAMTRAIL_BIN=$${CAMTRAIL_BIN:-$${CARGO_TARGET_DIR:-target}/debug/camtrail} scripts/deploy-test
 
-audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing)
+audit: ## licences, advisories and sources of all dependencies (installs cargo-deny if it is missing; needs github.com)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 	cd web && npm audit --audit-level=high

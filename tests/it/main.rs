@@ -7,10 +7,12 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where something is wrong")]
 
 mod arrivals;
+mod backup;
 mod bucket;
 mod content;
 mod copies;
 mod cut;
+mod deploy_files;
 mod doctor;
 mod dynamodb;
 mod every_route;
@@ -35,6 +37,7 @@ mod notifications;
 mod outage;
 mod people;
 mod posters;
+mod printed;
 mod programs;
 mod rebuild;
 mod retention;
@@ -47,5 +50,6 @@ mod statements;
 mod store_faults;
 mod streams;
 mod support;
+mod upgrade;
 mod watch;
 mod workspace;

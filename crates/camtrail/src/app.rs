@@ -55,7 +55,7 @@ impl DataDir {
     pub(crate) fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
-    fn spool(&self) -> PathBuf {
+    pub(crate) fn spool(&self) -> PathBuf {
         self.0.join("spool")
     }
     pub(crate) fn store(&self) -> PathBuf {

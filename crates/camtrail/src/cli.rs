@@ -84,6 +84,22 @@ pub(crate) struct RebuildArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// Where a backup goes, and what is in it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackupArgs {
+    /// The folder; made if it isn't there. A second backup into the same one copies what changed.
+    #[arg(value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Leave out the objects of the local store: another program copies them.
+    #[arg(long)]
+    pub(crate) without_store: bool,
+    /// Remove objects from the backup that the store no longer has.
+    #[arg(long, conflicts_with = "without_store")]
+    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
 /// What the doctor looks at.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DoctorArgs {
@@ -189,13 +205,46 @@ pub(crate) enum Command {
     /// Configuration, data dir, ports, clock and zone, ffmpeg, bucket (reachable, not public, rights, lifecycle), tables,
     /// accounts. Works beside a running Camtrail and before a first start.
     Doctor(DoctorArgs),
+    /// Copy all that can't be had again into a folder that is a data dir: databases, waiting uploads, the local store.
+    ///
+    /// Works beside a running server and without one. How to restore: docs/guide/backup.md.
+    Backup(BackupArgs),
+    /// Ask the Camtrail that runs on this data dir whether it is well. Exit code 1 if it isn't, or none runs.
+    Health(ConfigArgs),
     /// Print what retention would remove now. `serve` removes it by itself.
     Retention(ConfigArgs),
+    /// The configuration: check a file, print the reference of all keys, or an example file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the OpenAPI document of the REST API.
     Openapi,
+    /// Print completions for a shell, to be put where that shell looks for them.
+    ///
+    /// For bash: camtrail completions bash > /etc/bash_completion.d/camtrail
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a folder.
+    Man {
+        /// The folder, such as /usr/local/share/man/man1.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// The serverless shape on AWS.
     #[command(subcommand)]
     Aws(AwsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Look through the configuration and start nothing. Exit code 2 if anything is wrong.
+    Check(ConfigArgs),
+    /// Print the reference of all keys (docs/ref/configuration.md), in Markdown.
+    Reference,
+    /// Print a file with every key at its default, commented out.
+    Example,
 }
 
 #[derive(Debug, Subcommand)]

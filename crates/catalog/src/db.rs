@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, oneshot};
 
 /// How long another process's write may take before a call here fails (and is retried by its caller).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Writes that share one commit, at most.
 const GROUP_MAX: usize = 256;
 /// Writes that wait for the writer, at most; more wait in their callers.

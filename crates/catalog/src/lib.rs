@@ -12,6 +12,7 @@ mod accounts;
 mod api_tokens;
 mod audit;
 mod changes;
+mod copy;
 mod counts;
 mod db;
 mod events;
@@ -40,7 +41,9 @@ use camtrail_model::{
 use tokio::sync::watch;
 
 use crate::db::Database;
-pub use crate::{db::OpenError, ledger::SqliteLedger, outbox::SqliteOutbox, taken::SqliteTaken};
+pub use crate::{
+    copy::copy_database, db::OpenError, ledger::SqliteLedger, outbox::SqliteOutbox, taken::SqliteTaken,
+};
 
 /// The catalog. Clones share it.
 #[derive(Debug, Clone)]

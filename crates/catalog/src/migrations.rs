@@ -60,4 +60,31 @@ mod tests {
         assert!(!confirmed, "nobody knows: it is looked up");
         assert_eq!(migrate(&mut old, LEDGER).unwrap(), LEDGER.len(), "and only once");
     }
+
+    /// From each version that ever was, with what the first release wrote in it.
+    #[test]
+    fn every_catalog_of_before_is_brought_up_to_date() {
+        let schema = |database: &Connection| {
+            let mut all =
+                database.prepare("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").unwrap();
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            rows.collect::<Result<Vec<(String, String, Option<String>)>, _>>().unwrap()
+        };
+        let mut fresh = Connection::open_in_memory().unwrap();
+        migrate(&mut fresh, CATALOG).unwrap();
+        for version in 1..=CATALOG.len() {
+            let mut old = Connection::open_in_memory().unwrap();
+            old.execute_batch(include_str!("../testdata/catalog-1.sql")).unwrap();
+            assert_eq!(migrate(&mut old, &CATALOG[..version]).unwrap(), version);
+            assert_eq!(migrate(&mut old, CATALOG).unwrap(), CATALOG.len(), "from {version}");
+            assert_eq!(schema(&old), schema(&fresh), "from {version}");
+            for table in ["events", "cameras", "users", "ftp_accounts", "secrets", "sessions", "changes"] {
+                let rows: i64 =
+                    old.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+                assert_eq!(rows, 1, "{table} from {version}");
+            }
+            let broken = old.prepare("PRAGMA foreign_key_check").unwrap().exists([]).unwrap();
+            assert!(!broken, "from {version}");
+        }
+    }
 }

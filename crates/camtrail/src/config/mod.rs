@@ -10,6 +10,8 @@ mod http;
 mod load;
 mod notify;
 mod oidc;
+mod reference;
+mod section;
 mod settings;
 mod shape;
 mod watch;
@@ -19,13 +21,21 @@ pub(crate) use bucket::{SERVER_EXPECTED, server_address, variable};
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
 pub(crate) use oidc::OidcSettings;
+pub(crate) use reference::{example, reference};
 pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};
+pub(crate) use watch::{overlap, real};
+
+use std::ffi::OsString;
 
 use crate::cli::ConfigArgs;
 
 /// The checked configuration.
 pub(crate) fn settings(args: &ConfigArgs) -> Result<Settings, ConfigError> {
-    let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value)));
-    let loaded = load(args.config.as_deref(), environment)?;
+    let loaded = load(args.config.as_deref(), environment())?;
     Settings::check(loaded, args.data_dir.as_deref())
+}
+
+/// The process's variables, those with names in UTF-8.
+pub(crate) fn environment() -> impl Iterator<Item = (String, OsString)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value)))
 }

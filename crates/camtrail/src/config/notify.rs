@@ -9,121 +9,93 @@ use std::{
 
 use camtrail_model::{CameraName, CaptureKind};
 use camtrail_notify::{ChannelConfig, DigestConfig, Hours, NotifyConfig, On, Rule, Watched};
-use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, settings::Checker};
+use super::{ConfigError, section::section, settings::Checker};
 use channels::Kinds;
 
-/// Everything about notifications.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Notify {
-    /// A run of captures ends when none came for so long.
-    pub(crate) gap: String,
-    /// A run that doesn't end is told again after so long.
-    pub(crate) longest: String,
-    /// What arrived longer ago is summed up into one message.
-    pub(crate) late_after: String,
-    /// Web Push may go to this machine, by http: for tests.
-    pub(crate) push_to_loopback: bool,
-    pub(crate) rule: Vec<NotifyRule>,
-    pub(crate) channel: Vec<Channel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) digest: Option<Digest>,
-}
-
-impl Default for Notify {
-    fn default() -> Self {
-        Self {
-            gap: "60s".to_owned(),
-            longest: "15m".to_owned(),
-            late_after: "10m".to_owned(),
-            push_to_loopback: false,
-            rule: Vec::new(),
-            channel: Vec::new(),
-            digest: None,
-        }
+section! {
+    /// What is told to others ([notifications](../design/notifications.md)).
+    pub(crate) struct Notify {
+        /// a run of captures is over when none came for so long
+        gap: String = "60s".to_owned(),
+        /// a run that doesn't end is counted this often
+        longest: String = "15m".to_owned(),
+        /// what arrived longer ago is summed up in one message
+        late_after: String = "10m".to_owned(),
+        /// Web Push may go to this machine, without https: for tests
+        push_to_loopback: bool,
+        rule: Vec<NotifyRule>,
+        channel: Vec<Channel>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        digest: Option<Digest>,
     }
 }
 
-/// What is told to whom.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct NotifyRule {
-    /// Its name.
-    pub(crate) name: String,
-    /// `event`, `camera_silent`, `camera_back` or `gateway_trouble`.
-    pub(crate) on: String,
-    /// Cameras' names; none: all.
-    pub(crate) cameras: Vec<String>,
-    /// A group of cameras.
-    pub(crate) group: String,
-    /// Hours of the day by the camera's clock: `22:00-06:00`.
-    pub(crate) hours: String,
-    /// `record` or `snap`; empty: both.
-    pub(crate) kind: String,
-    /// `gateway_trouble`: the store must be out of reach for so long.
-    pub(crate) after: String,
-    /// Whether a run of captures is summed up at its end.
-    pub(crate) follow_up: bool,
-    /// Names of channels.
-    pub(crate) targets: Vec<String>,
-}
-
-impl Default for NotifyRule {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            on: "event".to_owned(),
-            cameras: Vec::new(),
-            group: String::new(),
-            hours: String::new(),
-            kind: String::new(),
-            after: "10m".to_owned(),
-            follow_up: true,
-            targets: Vec::new(),
-        }
+section! {
+    /// What is told to which channels.
+    pub(crate) struct NotifyRule {
+        /// letters, digits, `-`, `_`; each once
+        name: String,
+        /// `event`, `camera_silent` (needs the camera's `silent_after`), `camera_back` or `gateway_trouble`
+        on: String = "event".to_owned(),
+        /// cameras' names; none: all
+        cameras: Vec<String>,
+        /// the name of a group of cameras; with `cameras`, those in both
+        group: String,
+        /// hours of the day by the camera's clock, `22:00-06:00`; empty: always
+        hours: String,
+        /// `record` or `snap`; empty: both
+        kind: String,
+        /// `gateway_trouble`: the store must be out of reach for so long
+        after: String = "10m".to_owned(),
+        /// a run of more than one capture is counted at its end
+        follow_up: bool = true,
+        /// names of channels
+        targets: Vec<String>,
     }
 }
 
-/// A way out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Channel {
-    /// Its name.
-    pub(crate) name: String,
-    /// `webhook`, `mqtt`, `email`, `ntfy` or `web_push`.
-    pub(crate) kind: String,
-    /// Where to.
-    pub(crate) url: String,
-    /// A file with the secret, password or token.
-    pub(crate) secret_file: String,
-    /// Who logs in (`mqtt`, `email`).
-    pub(crate) user: String,
-    /// The sender (`email`).
-    pub(crate) from: String,
-    /// Who gets it (`email`).
-    pub(crate) to: Vec<String>,
-    /// What topics begin with (`mqtt`); empty: `camtrail`.
-    pub(crate) topic: String,
-    /// What Home Assistant's discovery topics begin with (`mqtt`); unset: `homeassistant`, empty: no discovery.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) discovery: Option<String>,
-    /// 1 to 5 (`ntfy`); unset: 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) priority: Option<u8>,
-    /// Whom a push service may ask about us (`web_push`): `mailto:…` or `https:…`.
-    pub(crate) contact: String,
+section! {
+    /// A way in which others are told.
+    pub(crate) struct Channel {
+        /// letters, digits, `-`, `_`; each once
+        name: String,
+        /// `webhook`, `mqtt`, `email`, `ntfy` or `web_push`
+        kind: String,
+        /// `https://…` (webhook); `https://ntfy.sh/TOPIC` (ntfy); `mqtt://HOST:1883`, `mqtts://HOST:8883`;
+        /// `smtps://HOST:465`, `smtp+starttls://HOST:587`, `smtp://localhost:25` (only this machine); without a user in it
+        url: String,
+        /// a file with the secret: the signature's (webhook, needed: `whsec_…` or any text), an access token (ntfy), a
+        /// password (mqtt, email). `CAMTRAIL_NOTIFY_NAME_SECRET` goes before it (the channel's name in capitals, `-` as
+        /// `_`)
+        secret_file: String,
+        /// who logs in (mqtt, email)
+        user: String,
+        /// the sender's mail address (email)
+        from: String,
+        /// the receivers' mail addresses (email)
+        to: Vec<String>,
+        /// what our topics begin with (mqtt); empty: `camtrail`
+        topic: String,
+        /// what Home Assistant's discovery topics begin with (mqtt); unset: `homeassistant`; `""`: no discovery
+        #[serde(skip_serializing_if = "Option::is_none")]
+        discovery: Option<String>,
+        /// 1 to 5 (ntfy); unset: 3; trouble has 4 at least
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<u8>,
+        /// whom a push service may ask about us: `mailto:you@example.org` or `https://…` (web_push)
+        contact: String,
+    }
 }
 
-/// A summary once a day.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Digest {
-    /// `08:00`, by the site's clock.
-    pub(crate) at: String,
-    /// Names of channels.
-    pub(crate) channels: Vec<String>,
+section! {
+    /// A summary once a day.
+    pub(crate) struct Digest {
+        /// when, by the site's clock (`time_zone`): `08:00`
+        at: String,
+        /// names of channels
+        channels: Vec<String>,
+    }
 }
 
 /// Rules, channels: at most.

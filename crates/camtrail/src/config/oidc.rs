@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use camtrail_oidc::{Credential, ProviderConfig, Rules};
-use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, settings::Checker};
+use super::{ConfigError, section::section, settings::Checker};
 
 /// The shortest and longest time before the provider is asked again: the longest is for how long somebody who was
 /// removed there may still look on (NEVER-30), the shortest is how often a page may be drawn anew for it.
@@ -14,43 +13,27 @@ const SESSION: std::ops::RangeInclusive<Duration> = Duration::from_mins(5)..=Dur
 const NAME_MAX_CHARS: usize = 40;
 const SECRET_MAX_BYTES: usize = 4_096;
 
-/// The section as it is written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Oidc {
-    /// As the provider writes itself; empty: no sign-in by a provider.
-    pub(crate) issuer: String,
-    /// What the provider calls this Camtrail.
-    pub(crate) client_id: String,
-    /// What proves it; empty, and no file: none, for clients that are registered as public.
-    pub(crate) client_secret: String,
-    /// Or a file that holds it.
-    pub(crate) client_secret_file: String,
-    /// What people call the provider: on the button.
-    pub(crate) name: String,
-    /// Everybody with an address of these domains may sign in.
-    pub(crate) allowed_domains: Vec<String>,
-    /// These may, too.
-    pub(crate) allowed_addresses: Vec<String>,
-    /// These may, too, and are administrators.
-    pub(crate) admins: Vec<String>,
-    /// How long a session lasts before the provider is asked again.
-    pub(crate) session: String,
-}
-
-impl Default for Oidc {
-    fn default() -> Self {
-        Self {
-            issuer: String::new(),
-            client_id: String::new(),
-            client_secret: String::new(),
-            client_secret_file: String::new(),
-            name: "single sign-on".to_owned(),
-            allowed_domains: Vec::new(),
-            allowed_addresses: Vec::new(),
-            admins: Vec::new(),
-            session: "1h".to_owned(),
-        }
+section! {
+    /// Sign-in by an OpenID Connect provider ([guide](../guide/sign-in.md)).
+    pub(crate) struct Oidc {
+        /// the provider as it writes itself, such as `https://accounts.google.com`; empty: sign-in by password only
+        issuer: String,
+        /// what the provider calls this Camtrail
+        client_id: String,
+        /// what proves it; empty, and no file: a public client
+        client_secret: String,
+        /// or a file that holds it
+        client_secret_file: String,
+        /// what the button calls the provider: "Continue with …"
+        name: String = "single sign-on".to_owned(),
+        /// everybody with a verified address of these domains may sign in; at Google, of these Workspace domains
+        allowed_domains: Vec<String>,
+        /// these addresses may, too
+        allowed_addresses: Vec<String>,
+        /// these may, too, and are administrators; all others are viewers
+        admins: Vec<String>,
+        /// how long a session lasts before the provider is asked again, 5m to 12h
+        session: String = "1h".to_owned(),
     }
 }
 

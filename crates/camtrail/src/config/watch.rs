@@ -3,35 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use camtrail_gateway::{AccountScope, WatchConfig};
-use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, settings::Checker};
+use super::{ConfigError, section::section, settings::Checker};
 
-/// A watched folder.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Watch {
-    /// The folder; absolute.
-    pub(crate) path: String,
-    /// A camera's name, or `*`: the first folder below names the camera.
-    pub(crate) camera: String,
-    /// Files stay where they are; else they are removed once they are safe.
-    pub(crate) keep: bool,
-    /// A file whose writer can't be seen is taken when it has not changed for so long.
-    pub(crate) settle: String,
-    /// How often all of it is looked through.
-    pub(crate) rescan: String,
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self {
-            path: String::new(),
-            camera: "*".to_owned(),
-            keep: true,
-            settle: "3s".to_owned(),
-            rescan: "30s".to_owned(),
-        }
+section! {
+    /// Folders to take files from ([doors](../design/doors.md)).
+    pub(crate) struct Watch {
+        /// the folder's whole path, such as `/srv/ftp`; it may be mounted later
+        path: String,
+        /// whose they are: a camera's name, or `*`: the first folder below names the camera
+        camera: String = "*".to_owned(),
+        /// files stay there; `false`: each is removed once it is safe here
+        keep: bool = true,
+        /// a file whose writer can't be seen is taken when it hasn't changed for so long
+        settle: String = "3s".to_owned(),
+        /// how often the whole folder is looked through (network shares tell of nothing)
+        rescan: String = "30s".to_owned(),
     }
 }
 
@@ -76,7 +63,7 @@ pub(super) fn check(
 }
 
 /// With links in it resolved, as far as it exists.
-fn real(path: &Path) -> PathBuf {
+pub(crate) fn real(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut behind = Vec::new();
     for above in whole.ancestors() {
@@ -88,6 +75,6 @@ fn real(path: &Path) -> PathBuf {
     whole
 }
 
-fn overlap(one: &Path, other: &Path) -> bool {
+pub(crate) fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
