@@ -2,7 +2,7 @@
 import { expect, test, type Page } from '@playwright/test';
 
 import { cards, signIn } from './support/app';
-import { ADMIN, Box, CLIP, STILL } from './support/box';
+import { ADMIN, Box, CLIP, STILL, stillOfNow } from './support/box';
 import { eventsWithMedia } from './support/events';
 import { addPerson, personIn, program } from './support/people';
 
@@ -33,7 +33,7 @@ test('names of cameras, people, groups, tokens, and notes are text everywhere', 
     if (/Content Security Policy/.test(message.text())) refused.push(message.text());
   });
   // A camera says its own name by the folder that it uploads to.
-  await box.upload(STILL, `cam${EVIL}/snap/MDAlarm_20160830-155137.jpg`);
+  await box.upload(STILL, `cam${EVIL}/snap/${stillOfNow()}`);
   await box.upload(CLIP, 'gate/record/MDalarm_20160830_152954.mkv');
   await page.goto(box.url);
   await signIn(page, ADMIN);

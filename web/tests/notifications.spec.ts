@@ -3,7 +3,7 @@ import { expect, test, type Page } from '@playwright/test';
 
 import { signIn } from './support/app';
 import { expectNoViolations } from './support/axe';
-import { ADMIN, Box, STILL } from './support/box';
+import { ADMIN, Box, STILL, stillOfNow } from './support/box';
 import { addPerson, personIn } from './support/people';
 import { Receiver, signatureOf } from './support/receiver';
 
@@ -25,12 +25,6 @@ const configured = (url: string): Record<string, string> => ({
   ]`,
   CAMTRAIL_NOTIFY_PORCH_LIGHT_SECRET: SECRET,
 });
-
-/** Of what is old nobody is told. */
-function stillOfNow(): string {
-  const wall = new Date().toLocaleString('sv-SE', { timeZone: 'America/Los_Angeles' });
-  return `MDAlarm_${wall.replaceAll(/[-:]/g, '').replace(' ', '-')}.jpg`;
-}
 
 const channel = (page: Page, name: string) =>
   page.locator(`[data-testid=channel][data-channel="${name}"]`);

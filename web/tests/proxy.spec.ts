@@ -82,7 +82,7 @@ test('pages, media, live news, shares and the worker stay below it', async ({ pa
     return (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope);
   });
   expect(scopes).toEqual([`${front.url}/`]);
-  const [cookie] = await page.context().cookies(front.url);
+  const [cookie] = await page.context().cookies(`${front.url}/`);
   expect(cookie?.path).toBe(`${BASE_PATH}/`);
   await signOut(page);
 
