@@ -72,7 +72,7 @@ test.describe('configured', () => {
           - paragraph: all cameras
           - paragraph: to porch-light, browsers
     `);
-    await expect(page.getByText('Nothing was told yet')).toBeVisible();
+    await expect(page.getByText('Nothing was sent yet')).toBeVisible();
     const name = stillOfNow();
     await box.upload(STILL, `garage/snap/${name}`);
     await box.upload(STILL, `gate/snap/${name}`);
@@ -107,7 +107,7 @@ test.describe('configured', () => {
     await page.context().grantPermissions(['notifications'], { origin: new URL(box.url).origin });
     await push.getByRole('button', { name: 'I allowed them' }).click();
     await expect(push).toHaveAttribute('data-state', 'off');
-    await expect(push).toContainText('This browser isn’t told anything.');
+    await expect(push).toContainText('Notifications are off in this browser.');
     await expectNoViolations(page);
     // This Chromium reaches no push service: said in words, and another press is possible.
     await push.getByRole('button', { name: 'Notify me here' }).click();
@@ -137,7 +137,7 @@ test('without any channel, it is said how to make one', async ({ page }) => {
   try {
     await page.goto(`${box.url}/settings/notifications`);
     await signIn(page, ADMIN);
-    await expect(page.getByRole('heading', { name: 'Nobody is told anything yet' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'No notifications are set up' })).toBeVisible();
     await expect(page.getByTestId('this-browser')).toContainText('pushes nothing to browsers');
     await expectNoViolations(page);
   } finally {

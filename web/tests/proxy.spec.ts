@@ -72,7 +72,7 @@ test('pages, media, live news, shares and the worker stay below it', async ({ pa
     ['settings/people', 'People'],
     ['settings/log', 'Log'],
     ['settings/about', 'About'],
-  ]) {
+  ] as const) {
     await page.goto(`${front.url}/${path}`);
     await expect(page.getByRole('heading', { name: heading, exact: true }).first()).toBeVisible();
   }
