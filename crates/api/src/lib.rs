@@ -32,8 +32,8 @@ pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
     Api, ApiConfig, ApiParts, CameraSettings, FtpStatus, FtpTrouble, LiveMode, MediaStatus, MetricsAccess,
-    MetricsSource, NotificationRule, Notifications, PeopleConfig, SpoolStatus, Status, StatusSource,
-    TestOutcome, WatchedFolder,
+    MetricsSource, NotificationRule, Notifications, PeopleConfig, RetentionStatus, SpoolStatus, Status,
+    StatusSource, TestOutcome, WatchedFolder,
 };
 pub use web::{WebFile, WebFiles};
 

@@ -135,8 +135,19 @@ pub struct Status {
     pub watches: Vec<WatchedFolder>,
     /// What waits to be stored.
     pub spool: Option<SpoolStatus>,
+    /// How long events stay, where this program removes them.
+    pub retention: Option<RetentionStatus>,
     /// The server's clock, RFC 3339.
     pub now: String,
+}
+
+/// How long events stay that nobody protected.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct RetentionStatus {
+    /// So many days from when they were stored; `null`: no end by age.
+    pub days: Option<u32>,
+    /// Above so many bytes of all objects together, the oldest go; `null`: no end by size.
+    pub max_bytes: Option<u64>,
 }
 
 /// The media tool.

@@ -48,6 +48,7 @@ impl StatusSource for Fixed {
             ftp: None,
             watches: Vec::new(),
             spool: Some(SpoolStatus::default()),
+            retention: None,
             now: String::new(),
         }
     }

@@ -6,12 +6,13 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
 use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Notifications, Oidc, SpoolStatus, Status,
-    StatusSource, Webhook,
+    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Notifications, Oidc, RetentionStatus,
+    SpoolStatus, Status, StatusSource, Webhook,
 };
 use camtrail_arrival::{Arrivals, ByNotification, Function};
 use camtrail_auth::{Passwords, SigningKey};
@@ -27,7 +28,7 @@ use camtrail_model::{
     ports::{ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
 };
 use camtrail_oidc::Provider;
-use camtrail_retention::Sweeper;
+use camtrail_retention::{RetentionConfig, Sweeper};
 use camtrail_spool::{Spool, SpoolConfig};
 use camtrail_store::{LocalStore, S3Config, S3Store};
 use camtrail_webapp::Embedded;
@@ -177,6 +178,8 @@ pub(crate) struct BoxStatus {
     media: Arc<Ffmpeg>,
     ftp: SocketAddr,
     diagnosis: Diagnosis,
+    /// `None`: the bucket's and the tables' own rules remove events.
+    retention: Option<RetentionConfig>,
 }
 
 impl StatusSource for BoxStatus {
@@ -206,9 +209,22 @@ impl StatusSource for BoxStatus {
             ftp: Some(FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() }),
             watches: self.watches.status(),
             spool: Some(spool),
+            retention: self
+                .retention
+                .map(|kept| RetentionStatus { days: kept.keep.map(whole_days), max_bytes: kept.max_bytes }),
             now: utc(SystemClock.now()),
         }
     }
+}
+
+/// Retention is configured in days.
+fn whole_days(keep: Duration) -> u32 {
+    u32::try_from(keep.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX)
+}
+
+/// Whether this process removes events; else the bucket and the tables do, by rules of their own.
+fn sweeps(settings: &Settings) -> bool {
+    settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared()
 }
 
 /// What the stages share.
@@ -485,6 +501,7 @@ impl App {
                 media: rooms.media.clone(),
                 ftp: ftp_address,
                 diagnosis,
+                retention: sweeps(&settings).then_some(settings.retention),
             });
             let people = People {
                 rooms: rooms.clone(),
@@ -516,7 +533,7 @@ impl App {
             );
         }
         // Tables and bucket have rules of their own.
-        if settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared() {
+        if sweeps(&settings) {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
         }
         tasks.spawn(rooms.derive.clone().run(stopped.clone()));

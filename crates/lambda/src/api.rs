@@ -95,6 +95,7 @@ impl StatusSource for Elsewhere {
             ftp: None,
             watches: Vec::new(),
             spool: None,
+            retention: None,
             now: format!("{:.3}", SystemClock.now().timestamp()),
         }
     }

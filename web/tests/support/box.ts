@@ -16,6 +16,13 @@ const SAMPLES = resolve(HERE, '../../../tests/data');
 export const CLIP = join(SAMPLES, 'MDalarm_20160830_152954.mkv');
 export const STILL = join(SAMPLES, 'MDAlarm_20160830-155137.jpg');
 
+const ZONE = 'America/Los_Angeles';
+/** What a camera would call a still that it takes now: of what is old nobody is told. */
+export function stillOfNow(): string {
+  const wall = new Date().toLocaleString('sv-SE', { timeZone: ZONE });
+  return `MDAlarm_${wall.replaceAll(/[-:]/g, '').replace(' ', '-')}.jpg`;
+}
+
 const START_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 20_000;
 const FTP_PASSWORD = 'browser-test-ftp';
@@ -54,7 +61,7 @@ export class Box {
         ...process.env,
         CAMTRAIL_ADMIN_PASSWORD: ADMIN.password,
         CAMTRAIL_FTP_PASSWORD: FTP_PASSWORD,
-        CAMTRAIL__TIME_ZONE: 'America/Los_Angeles',
+        CAMTRAIL__TIME_ZONE: ZONE,
         CAMTRAIL__HTTP__LISTEN: this.addresses.http,
         CAMTRAIL__FTP__LISTEN: this.addresses.ftp,
         CAMTRAIL__FTP__PASSIVE_PORTS: '0',

@@ -41,9 +41,20 @@ export const client = createClient<paths>({
 
 type Answer<T> = { data?: T; error?: unknown; response: Response };
 
+let onSessionEnd: () => void = () => undefined;
+/** `tell` is called for every call, reading or changing, that finds the session ended. */
+export function whenSessionEnds(tell: () => void): void {
+  onSessionEnd = tell;
+}
+
+/** Asked for the session itself, "nobody is signed in" is an answer. */
+const asksWho = ({ url }: Response) => new URL(url, location.href).pathname.endsWith('/session');
+
 async function answered<T>(call: Promise<Answer<T>>, signal?: AbortSignal): Promise<Answer<T>> {
   try {
-    return await call;
+    const answer = await call;
+    if (answer.response.status === 401 && !asksWho(answer.response)) onSessionEnd();
+    return answer;
   } catch (cause) {
     if (signal?.aborted) throw cause; // we gave up ourselves
     throw new Unreachable('The server did not answer.', { cause });

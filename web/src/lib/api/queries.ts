@@ -1,5 +1,5 @@
 /** Cache keys and freshness of everything that is fetched, in one place. */
-import { QueryCache, QueryClient, skipToken } from '@tanstack/svelte-query';
+import { QueryClient, skipToken } from '@tanstack/svelte-query';
 import { filtersKey, type Filters } from '../filters';
 import { parseWallTime } from '../time';
 import { following } from '../timeline/following';
@@ -40,14 +40,8 @@ export const keys = {
   anyIncident: ['incident'] as const,
 };
 
-/** `onSessionEnd` is told once the server answers 401 to a call that was made signed in. */
-export function createQueryClient(onSessionEnd: () => void): QueryClient {
+export function createQueryClient(): QueryClient {
   return new QueryClient({
-    queryCache: new QueryCache({
-      onError: (error) => {
-        if (isStatus(error, 401)) onSessionEnd();
-      },
-    }),
     defaultOptions: {
       queries: {
         retry: (failures, error) => failures < MAX_RETRIES && isWorthRetrying(error),

@@ -1638,6 +1638,19 @@ export interface components {
             /** @description `applicationServerKey`: an uncompressed point of P-256, base64url. */
             key: string;
         };
+        /** @description How long events stay that nobody protected. */
+        RetentionStatus: {
+            /**
+             * Format: int32
+             * @description So many days from when they were stored; `null`: no end by age.
+             */
+            days?: number | null;
+            /**
+             * Format: int64
+             * @description Above so many bytes of all objects together, the oldest go; `null`: no end by size.
+             */
+            max_bytes?: number | null;
+        };
         /** @description What is told to whom. */
         RuleInfo: {
             /** @description These cameras; none: all. */
@@ -1831,6 +1844,7 @@ export interface components {
             media?: components["schemas"]["MediaStatus"] | null;
             /** @description The server's clock, RFC 3339. */
             now: string;
+            retention?: components["schemas"]["RetentionStatus"] | null;
             spool?: components["schemas"]["SpoolStatus"] | null;
             /**
              * @description Camtrail's version.
@@ -3695,6 +3709,24 @@ export interface operations {
             };
             /** @description No channel is configured. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It took too long. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The catalog, the store or the server can't answer now: try again. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

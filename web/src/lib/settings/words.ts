@@ -1,4 +1,6 @@
 /** The API's words, as people say them. A later version's are shown as they come. */
+import type { AuditEntry } from '../api/types';
+import { localTime } from '../time';
 
 const ACTIONS: Record<string, string> = {
   signed_in: 'Signed in',
@@ -30,6 +32,40 @@ const spoken = (word: string): string => {
 };
 
 export const actionName = (action: string): string => ACTIONS[action] ?? spoken(action);
+
+/** An entry of the log, in parts that can be drawn. */
+export interface Told {
+  who: string;
+  whom: string | null;
+  /** The event that it is about, if it may still be there. */
+  event: string | null;
+  more: string | null;
+}
+
+/** Ids of shares and tokens say nothing to anybody; an event's leads to it. */
+export function told(entry: AuditEntry): Told {
+  const { action } = entry;
+  const subject = entry.subject || null;
+  const detail = entry.detail || null;
+  const who = entry.who ?? (action.startsWith('share_') ? 'Somebody with the link' : 'Unknown');
+  const plain: Told = { who, whom: null, event: null, more: detail };
+  if (action.startsWith('share_')) {
+    const [, event = null, rest = ''] = /^event (\w+)(?:[,:] )?(.*)$/.exec(detail ?? '') ?? [];
+    return event === null ? plain : { ...plain, event, more: ended(rest) };
+  }
+  if (action === 'event_deleted') return { ...plain, more: detail ?? subject };
+  if (action.startsWith('event_')) return { ...plain, event: subject };
+  if (action.startsWith('token_')) return { ...plain, more: detail ?? subject };
+  return { ...plain, whom: subject !== entry.who ? subject : null };
+}
+
+const ENDS: Record<string, string> = { gone: 'the event is gone', expired: 'its time was over' };
+
+/** `until 2026-12-07T05:03:27.138Z`, `revoked`, `expired`, `gone`; or nothing. */
+function ended(rest: string): string | null {
+  if (rest.startsWith('until ')) return `until ${localTime(rest.slice('until '.length))}`;
+  return rest === '' ? null : (ENDS[rest] ?? rest);
+}
 
 const CHANNELS: Record<string, string> = {
   webhook: 'Webhook',

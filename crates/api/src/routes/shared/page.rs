@@ -12,7 +12,9 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#16211d;--soft:#5c6b65;--paper:#f3f5f3;--line:#d5dcd8;--link:#0b6b4f}\
 @media(prefers-color-scheme:dark){:root{--ink:#e7efeb;--soft:#9fb0a9;--paper:#0c1311;--line:#263630;--link:#5fd0a8}}\
 body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}\
-main{max-width:60rem;margin:0 auto;padding:1.25rem}\
+header,main{max-width:60rem;margin:0 auto;padding:1.25rem}\
+header{display:flex;align-items:center;gap:.6rem;padding-bottom:0;font-weight:700}\
+header img{width:1.75rem;height:1.75rem;background:none;border-radius:0}\
 h1{margin:0;font-size:1.5rem}\
 .when{margin:0 0 1rem;color:var(--soft)}\
 video,img{display:block;width:100%;max-height:75vh;object-fit:contain;background:#000;border-radius:.5rem}\
@@ -43,7 +45,7 @@ fn page(api: &Api, title: &str, main: &str) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex, nofollow, noarchive\"><meta name=\"referrer\" content=\"no-referrer\">\
-         <link rel=\"icon\" type=\"image/svg+xml\" href=\"{base_path}/favicon.svg\"><title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>\n"
+         <link rel=\"icon\" type=\"image/svg+xml\" href=\"{base_path}/favicon.svg\"><title>{title}</title><style>{STYLE}</style></head><body><header><img src=\"{base_path}/favicon.svg\" alt=\"\">Camtrail</header><main>{main}</main></body></html>\n"
     )
 }
 
@@ -63,11 +65,11 @@ pub(super) fn event(api: &Api, event: &SharedEvent) -> String {
         (EventKind::Snap, true, _) => format!("<img src=\"{media}\" alt=\"{alt}\">"),
         (_, false, Some(poster)) => {
             format!(
-                "<img src=\"{poster}\" alt=\"{alt}\"><p>Browsers can't open this format: save it, and open it with a player.</p>"
+                "<img src=\"{poster}\" alt=\"{alt}\"><p>Browsers can’t open this format: save it, and open it with a player.</p>"
             )
         }
         (_, false, None) => {
-            "<p>Browsers can't open this format: save it, and open it with a player.</p>".to_owned()
+            "<p>Browsers can’t open this format: save it, and open it with a player.</p>".to_owned()
         }
     };
     let note = event
@@ -84,7 +86,7 @@ pub(super) fn event(api: &Api, event: &SharedEvent) -> String {
     let main = format!(
         "<h1>{camera}</h1><p class=\"when\"><time datetime=\"{captured_at}\">{when}</time></p>{shown}{note}{cut}\
          <p><a class=\"get\" href=\"{download}\" download>Save the {what}</a></p>\
-         <small>Shared with you by link, until {until} (UTC). If it doesn't play any more, reload this page.</small>{home}",
+         <small>Shared with you by link, until {until} (UTC). If it doesn’t play any more, reload this page.</small>{home}",
         until = readable_utc(&event.expires_at),
         home = home(api),
     );
@@ -105,7 +107,7 @@ pub(super) fn problem(api: &Api, problem: &Problem) -> (StatusCode, String) {
         StatusCode::TOO_MANY_REQUESTS => {
             ("Too many wrong links", "Wait a moment, then open the link once more.")
         }
-        _ => ("This can't be shown now", "Nothing is lost: try again in a moment."),
+        _ => ("This can’t be shown now", "Nothing is lost: try again in a moment."),
     };
     let detail = escape(&sentence(problem.detail()));
     let main = format!("<h1>{title}</h1><p>{detail}</p><p>{advice}</p>{}", home(api));
