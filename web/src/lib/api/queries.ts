@@ -56,6 +56,9 @@ export function createQueryClient(onSessionEnd: () => void): QueryClient {
         networkMode: 'always',
         staleTime: 30_000,
         refetchOnWindowFocus: false,
+        // Told of all that changes: told only of what was read so far, a page that reads something later
+        // (behind an `||`, say) would find it as it was at the beginning, and never hear of it again.
+        notifyOnChangeProps: 'all',
       },
     },
   });
