@@ -10,6 +10,8 @@ import type { Event, Incident } from './types';
 
 export const EVENTS_PAGE = 100;
 export const INCIDENTS_PAGE = 50;
+/** The server gives no more at once. */
+export const PAGE_MAX = 500;
 const MAX_RETRIES = 3;
 const MAX_RETRY_DELAY_MS = 8_000;
 
