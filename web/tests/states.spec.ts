@@ -144,7 +144,7 @@ test('nothing fits, nothing older, no such thing: each has its way out', async (
     await page.goto(`${box.url}${path}`);
     await expect(page.getByRole('heading', { name: title })).toBeVisible();
     await expectNoViolations(page);
-    await page.getByRole('button', { name: out }).click();
+    await notice(page).getByRole('button', { name: out }).click();
     await expect(
       cards(page).or(page.getByTestId('incident-card')).first(),
       `${path}: ${out}`,
