@@ -191,6 +191,8 @@ test('no network: it says so, keeps what it has, and catches up', async ({ page,
   test.setTimeout(180_000);
   await page.goto(box.url);
   await signIn(page, ADMIN);
+  await eventsWithMedia(page, box, EVENTS);
+  await page.reload();
   await expect(cards(page)).toHaveCount(EVENTS);
   const status = page.getByTestId('live-status');
   await expect(status).toContainText('Live');
