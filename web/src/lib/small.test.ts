@@ -10,7 +10,7 @@ import {
 import { byteSize, cameraHue, clockVerdict } from './format';
 import { ftpPort, isLocalName, listensHereOnly } from './ftp-address';
 import { parseLive, pollMs } from './live.svelte';
-import { judge } from './swipe';
+import { isOurs, judge } from './swipe';
 import { anEvent } from './testing/events';
 import { following } from './timeline/following';
 
@@ -110,5 +110,11 @@ describe('swipes', () => {
     expect(judge({ dx: 120, dy: 100, ms: 200 })).toBeNull();
     expect(judge({ dx: 20, dy: 0, ms: 100 })).toBeNull();
     expect(judge({ dx: 200, dy: 0, ms: 2_000 })).toBeNull();
+  });
+
+  it('are taken from the browser as soon as they are told, and scrolls are not', () => {
+    expect(isOurs({ dx: -12, dy: 3 })).toBe(true);
+    expect(isOurs({ dx: 12, dy: 10 })).toBe(false);
+    expect(isOurs({ dx: 4, dy: 0 })).toBe(false);
   });
 });

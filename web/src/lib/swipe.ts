@@ -6,6 +6,8 @@ const MIN_DISTANCE_PX = 48;
 /** Sideways travel must beat vertical travel by this much. */
 const MIN_SLOPE = 1.6;
 const MAX_MS = 700;
+/** From so far on it is told whether a stroke goes sideways. */
+const TOLD_PX = 8;
 
 export interface Stroke {
   dx: number;
@@ -19,8 +21,13 @@ export function judge({ dx, dy, ms }: Stroke): Swipe | null {
   return dx < 0 ? 'left' : 'right';
 }
 
+/** Whether a stroke that isn't over yet is ours: the browser is to make nothing of it. */
+export const isOurs = ({ dx, dy }: Pick<Stroke, 'dx' | 'dy'>): boolean =>
+  Math.abs(dx) >= TOLD_PX && Math.abs(dx) >= Math.abs(dy) * MIN_SLOPE;
+
 /**
- * Svelte attachment. A touch that starts within `deadBottomPx` of a video's bottom edge, or on a control, is
+ * Svelte attachment. The browser makes a fling of a swipe that ends fast, also where nothing scrolls sideways, and
+ * for the next second a tap anywhere only stops that fling: so a stroke that goes sideways is taken from it. A touch that starts within `deadBottomPx` of a video's bottom edge, or on a control, is
  * left alone: there one seeks.
  */
 export function swipe(onSwipe: (direction: Swipe) => void, deadBottomPx: () => number = () => 0) {
@@ -37,6 +44,13 @@ export function swipe(onSwipe: (direction: Swipe) => void, deadBottomPx: () => n
       if (bottom - touch.clientY < deadBottomPx()) return;
       start = { x: touch.clientX, y: touch.clientY, at: event.timeStamp };
     };
+    const onMove = (event: TouchEvent) => {
+      const touch = event.touches[0];
+      if (!start || !touch || !event.cancelable) return;
+      if (event.touches.length > 1) start = null;
+      else if (isOurs({ dx: touch.clientX - start.x, dy: touch.clientY - start.y }))
+        event.preventDefault();
+    };
     const onEnd = (event: TouchEvent) => {
       const touch = event.changedTouches[0];
       if (!start || !touch) return;
@@ -49,9 +63,11 @@ export function swipe(onSwipe: (direction: Swipe) => void, deadBottomPx: () => n
       if (direction) onSwipe(direction);
     };
     element.addEventListener('touchstart', onStart, { passive: true });
+    element.addEventListener('touchmove', onMove, { passive: false });
     element.addEventListener('touchend', onEnd, { passive: true });
     return () => {
       element.removeEventListener('touchstart', onStart);
+      element.removeEventListener('touchmove', onMove);
       element.removeEventListener('touchend', onEnd);
     };
   };

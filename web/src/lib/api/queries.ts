@@ -10,6 +10,8 @@ import type { Event, Incident } from './types';
 
 export const EVENTS_PAGE = 100;
 export const INCIDENTS_PAGE = 50;
+/** The server gives no more at once. */
+export const PAGE_MAX = 500;
 const MAX_RETRIES = 3;
 const MAX_RETRY_DELAY_MS = 8_000;
 
@@ -50,6 +52,9 @@ export function createQueryClient(): QueryClient {
         networkMode: 'always',
         staleTime: 30_000,
         refetchOnWindowFocus: false,
+        // Told of all that changes: told only of what was read so far, a page that reads something later
+        // (behind an `||`, say) would find it as it was at the beginning, and never hear of it again.
+        notifyOnChangeProps: 'all',
       },
     },
   });

@@ -7,12 +7,20 @@ import type { QueryClient } from '@tanstack/svelte-query';
 import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
 import { INCIDENTS_PAGE, keys } from '../api/queries';
-import type { Event } from '../api/types';
+import type { Event, Incident } from '../api/types';
 import { filtersKey, type Filters, type Fits } from '../filters';
 import type { LiveMessage } from '../live.svelte';
 import { changeCached, removeCached } from '../review/cached';
 import { fresher } from '../review/seen';
-import { flattenIncidents, told, upsertIncident, withHead, type IncidentPages } from './merge';
+import {
+  flattenIncidents,
+  mapIncidents,
+  told,
+  upsertIncident,
+  withHead,
+  withLinks,
+  type IncidentPages,
+} from './merge';
 
 const FRESH_MS = 2_500;
 const GATHER_MS = 250;
@@ -88,6 +96,13 @@ export class IncidentFeed {
     } catch {
       // No answer: the next message or `ready` comes here again.
     }
+  }
+
+  /** Takes fresh links; what was told of it stays. */
+  renew(incident: Incident): void {
+    this.client.setQueryData<IncidentPages>(this.#key(), (now) =>
+      now ? mapIncidents(now, (other) => withLinks(other, incident)) : now,
+    );
   }
 
   /** Shows what waited. */

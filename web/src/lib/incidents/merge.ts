@@ -137,8 +137,36 @@ export function mapIncident(incident: Incident, change: (event: Event) => Event)
   return {
     ...incident,
     events,
+    poster_url: posterAmong(incident, events),
     viewed: events.every(({ viewed }) => viewed === true) && !(rest && incident.viewed === false),
     protected: events.some((event) => event.protected) || (rest && incident.protected),
+  };
+}
+
+/** The picture that stands for it: as the server chooses it, where there was none; else that capture's. */
+function posterAmong(before: Incident, events: Event[]): string | null {
+  const url = before.poster_url ?? null;
+  const at = before.events.findIndex(({ poster_url }) => poster_url != null && poster_url === url);
+  if (at >= 0) return events[at]?.poster_url ?? null;
+  if (url !== null) return url; // of one that isn't told of
+  const with_ = events.filter(({ poster_url }) => poster_url != null);
+  const clips = with_.filter(({ kind }) => kind === 'record');
+  const lasts = ({ duration_ms }: Event) => duration_ms ?? 0;
+  const longest = clips.reduce<Event | undefined>(
+    (best, clip) => (best && lasts(best) >= lasts(clip) ? best : clip),
+    undefined,
+  );
+  return (longest ?? with_[0])?.poster_url ?? null;
+}
+
+/** `incident` with the links of `fresh`, which tells of the same. */
+export function withLinks(incident: Incident, fresh: Incident): Incident {
+  if (incident.id !== fresh.id) return incident;
+  const events = new Map(fresh.events.map((event) => [event.id, event]));
+  return {
+    ...incident,
+    poster_url: fresh.poster_url ?? incident.poster_url ?? null,
+    events: incident.events.map((event) => events.get(event.id) ?? event),
   };
 }
 
