@@ -43,5 +43,12 @@ export default defineConfig({
     { name: 'browser', testMatch: '**/*.spec.ts' },
     // Pictures and accessibility of every page, phone and desk, light and dark.
     { name: 'screenshots', testMatch: '**/pages.shots.ts' },
+    // Figures over a full catalog (make bench-web); no part of the tests.
+    {
+      name: 'bench',
+      testDir: 'bench',
+      testMatch: '**/*.bench.ts',
+      use: { trace: 'off', screenshot: 'off' },
+    },
   ],
 });
