@@ -109,7 +109,7 @@ bench-web: setup-test web ## the web app over a million events: CAMTRAIL_BENCH_W
 	cd web && npm run --silent bench
 
 pictures: setup-test web ## the pictures of docs/guide, taken of the demo in a real browser
-	cargo build $(CARGO_FLAGS) --quiet -p camtrail
+	cargo build $(CARGO_FLAGS) --release -p camtrail
 	cd web && npm run --silent pictures
 
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS

@@ -3,6 +3,7 @@
  * Each figure is taken in several runs; a table comes at the end, and what missed its target fails.
  *
  *   CAMTRAIL_BENCH_WEB_EVENTS    in the catalog (1000000)
+ *   CAMTRAIL_BENCH_WEB_DATA      a data dir that was kept from such a run, to be served again
  *   CAMTRAIL_BENCH_WEB_RUNS      of each figure (5)
  *   CAMTRAIL_BENCH_WEB_SCROLL    events to scroll through (100000)
  *   CAMTRAIL_BENCH_WEB_MINUTES   of scrolling for the memory (10)
@@ -10,12 +11,13 @@
 import { expect, test, type Browser, type CDPSession, type Page } from '@playwright/test';
 
 import { signIn } from '../tests/support/app';
-import { EVENTS, Demo, PASSWORD } from './demo';
+import { Demo, DEMO_ADMIN } from '../tests/support/demo';
 import * as inPage from './in-page';
 import { load, missed, note, quantile, table } from './table';
 
 const number = (name: string, usual: number) =>
   Number(process.env[`CAMTRAIL_BENCH_WEB_${name}`] ?? usual);
+const EVENTS = number('EVENTS', 1_000_000);
 const RUNS = number('RUNS', 5);
 const SCROLL = number('SCROLL', 100_000);
 const MINUTES = number('MINUTES', 10);
@@ -42,7 +44,7 @@ async function signedIn(browser: Browser) {
   const context = await browser.newContext({ viewport: DESK, baseURL: demo.url });
   const page = await context.newPage();
   await page.goto('./');
-  await signIn(page, { username: 'admin', password: PASSWORD });
+  await signIn(page, DEMO_ADMIN);
   await expect(page.getByTestId('event-card').first()).toBeVisible();
   const kept = await context.storageState();
   await context.close();
@@ -66,7 +68,7 @@ async function visit(browser: Browser, viewport: { width: number; height: number
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(70 * 60_000);
   loadAtFirst = load();
-  demo = await Demo.start();
+  demo = await Demo.start({ events: EVENTS, keptData: process.env['CAMTRAIL_BENCH_WEB_DATA'] });
   process.stdout.write(`filled and started after ${(demo.startedMs / 1000).toFixed(0)} s\n`);
   state = await signedIn(browser);
 });
