@@ -106,11 +106,11 @@ bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENC
 
 bench-web: setup-test web ## the web app over a million events: CAMTRAIL_BENCH_WEB_EVENTS, _RUNS (5), _SCROLL (100000), _MINUTES (10); TMPDIR needs 10 GB
 	cargo build $(CARGO_FLAGS) --release -p camtrail
-	cd web && npm run --silent bench
+	cd web && CAMTRAIL_BINARY=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/camtrail npm run --silent bench
 
 pictures: setup-test web ## the pictures of docs/guide, taken of the demo in a real browser
 	cargo build $(CARGO_FLAGS) --release -p camtrail
-	cd web && npm run --silent pictures
+	cd web && CAMTRAIL_BINARY=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/camtrail npm run --silent pictures
 
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
 	cargo build $(CARGO_FLAGS) --workspace --bins
