@@ -38,6 +38,10 @@ export function table(head: string): string {
     `${''.padEnd(58)}${['min', 'median', 'max'].map((word) => word.padStart(9)).join('')}`,
   ];
   for (const { name, values, unit, below } of rows) {
+    if (values.length === 0) {
+      lines.push(`${name.padEnd(58)}   not measured`);
+      continue;
+    }
     const columns = [Math.min(...values), median(values), Math.max(...values)];
     const text = columns.map((value) => figure(value).padStart(9)).join('');
     const target =
