@@ -37,6 +37,7 @@ async function open(
     deviceScaleFactor: width === 'phone' ? 1.5 : 1,
     colorScheme: theme ?? 'light',
     hasTouch: width === 'phone',
+    isMobile: width === 'phone',
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
@@ -56,6 +57,7 @@ async function take(page: Page, name: string): Promise<void> {
   });
   await page.waitForTimeout(400); // fades
   const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Emulation.setScrollbarsHidden', { hidden: true });
   for (const quality of [82, 70, 55, 40]) {
     const { data } = await cdp.send('Page.captureScreenshot', { format: 'webp', quality });
     const bytes = Buffer.from(data, 'base64');
@@ -70,10 +72,10 @@ async function take(page: Page, name: string): Promise<void> {
 test.describe.configure({ mode: 'serial' });
 
 test('a first start', async ({ browser }) => {
-  const box = await Box.start({ CAMTRAIL__FTP__LISTEN: '0.0.0.0:0' });
+  const box = await Box.start({ CAMTRAIL__FTP__LISTEN: '0.0.0.0:2121' }); // as people see it
+
   try {
     const page = await open(browser, box.url, { width: 'phone' });
-    // What people see on their own network, instead of this test's ports.
     await page.goto('./');
     await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
     await take(page, 'sign-in-phone');
