@@ -6,8 +6,8 @@ SHELL := /bin/bash
 # Everything of ours is named by its folder; a build never asks for anything that a lock file doesn't name.
 CARGO_FLAGS := --locked
 
-.PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test check-template deploy-test audit lambda \
-        bench bench-idle bench-ingest bench-latency simulate-scale bench-cameras bench-media bench-function bench-counts kill \
+.PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test guide-test check-template deploy-test audit lambda \
+        bench bench-idle bench-ingest bench-latency simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -25,7 +25,7 @@ deb: build ## build a Debian package (target/debian; installs cargo-deb if it is
 	@scripts/dist target/release/camtrail target/release/dist
 	cargo deb --locked --no-build -p camtrail
 
-test: setup-test web lint check-template rust-test fuzz-api-short docs web-test browser-test deploy-test ## run every test, as CI does
+test: setup-test web lint check-template rust-test fuzz-api-short docs web-test browser-test guide-test deploy-test ## run every test, as CI does
 	@scripts/say "all tests passed"
 
 setup-demo: ## install what the demo needs: ffmpeg
@@ -66,6 +66,11 @@ browser-test: ## a real browser against the built program, with clips uploaded b
 	@scripts/say "running the browser tests"
 	cargo build $(CARGO_FLAGS) --workspace --bins --quiet
 	cd web && npm run --silent test:browser
+
+guide-test: ## the commands in README.md and docs/guide, run against the built program
+	@scripts/say "running what the guides say"
+	cargo build $(CARGO_FLAGS) --quiet -p camtrail
+	@scripts/check-guides
 
 check-template: ## the deployment template: cfn-lint, and what only the template itself can tell
 	@scripts/check-template
@@ -116,6 +121,14 @@ bench-function: setup-test web ## the arrival function beside the article's: siz
 
 bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENCH_EVENTS ("10000 1000000") events
 	cargo run $(CARGO_FLAGS) --release -p camtrail-catalog --example counts_cost -- $${CAMTRAIL_BENCH_EVENTS:-10000 1000000}
+
+bench-web: setup-test web ## the web app over a million events: CAMTRAIL_BENCH_WEB_EVENTS, _RUNS (5), _SCROLL (100000), _MINUTES (10); TMPDIR needs 10 GB
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	cd web && CAMTRAIL_BINARY=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/camtrail npm run --silent bench
+
+pictures: setup-test web ## the pictures of docs/guide, taken of the demo in a real browser
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	cd web && CAMTRAIL_BINARY=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/camtrail npm run --silent pictures
 
 kill: setup-test web ## a long kill -9 campaign: CAMTRAIL_KILL_UPLOADS, CAMTRAIL_KILLS
 	cargo build $(CARGO_FLAGS) --workspace --bins

@@ -44,5 +44,14 @@ export default defineConfig({
     { name: 'browser', testMatch: '**/*.spec.ts' },
     // Pictures and accessibility of every page, phone and desk, light and dark.
     { name: 'screenshots', testMatch: '**/pages.shots.ts' },
+    // The pictures of docs/guide (make pictures).
+    { name: 'pictures', testMatch: '**/guide.shots.ts' },
+    // Figures over a full catalog (make bench-web); no part of the tests.
+    {
+      name: 'bench',
+      testDir: 'bench',
+      testMatch: '**/*.bench.ts',
+      use: { trace: 'off', screenshot: 'off' },
+    },
   ],
 });

@@ -25,7 +25,7 @@ pub struct WebFile {
 
 /// Holds the built web app.
 pub trait WebFiles: Send + Sync {
-    /// The file at `path` (no slash before).
+    /// The file at `path` (no slash before). `path` with `.gz` behind it is the same file packed, where the build made it.
     fn file(&self, path: &str) -> Option<WebFile>;
 }
 
@@ -41,7 +41,10 @@ pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, head
     if !matches!(path, "" | "index.html")
         && let Some(file) = api.parts.web.file(path)
     {
-        return answer(file, &headers);
+        return match api.parts.web.file(&format!("{path}.gz")) {
+            Some(packed) => answer_packed(file, packed, &headers),
+            None => answer(file, &headers),
+        };
     }
     // A missing script or picture is an error; a missing page is the app's to draw.
     if path.rsplit('/').next().is_some_and(|name| name.contains('.') && path != "index.html") {
@@ -63,6 +66,32 @@ fn with_base(api: &Api, index: WebFile) -> WebFile {
     let base = format!("<base href=\"{}/\">", api.parts.config.base_path);
     let html = html.replacen("<head>", &format!("<head>{base}"), 1);
     WebFile { bytes: Cow::Owned(html.into_bytes()), ..index }
+}
+
+/// A third of the bytes over a phone's line: packed by the build and not at each answer.
+fn answer_packed(file: WebFile, packed: WebFile, headers: &HeaderMap) -> Response {
+    let unpacks = takes_gzip(headers);
+    let sent = if unpacks { WebFile { bytes: packed.bytes, etag: packed.etag, ..file } } else { file };
+    let mut response = answer(sent, headers);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if unpacks {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// RFC 9110, 12.5.3: `gzip`, or `*`, and not with a weight of nothing.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let weight = |coding: &str| {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.parse().ok());
+        (name.trim().to_ascii_lowercase(), weight.unwrap_or(0.0_f32))
+    };
+    let told: Vec<_> = codings.flat_map(|value| value.split(',')).map(weight).collect();
+    let of = |name: &str| told.iter().find(|(told, _)| told == name).map(|(_, weight)| *weight > 0.0);
+    of("gzip").or_else(|| of("*")).unwrap_or(false)
 }
 
 fn answer(file: WebFile, headers: &HeaderMap) -> Response {
@@ -89,4 +118,41 @@ fn answer(file: WebFile, headers: &HeaderMap) -> Response {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &'static str, content_type: &str) -> WebFile {
+        WebFile {
+            bytes: Cow::Borrowed(text.as_bytes()),
+            content_type: content_type.to_owned(),
+            etag: text.to_owned(),
+            immutable: true,
+        }
+    }
+
+    fn asked(accepts: &str) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(accepts).unwrap());
+        answer_packed(file("plain", "text/javascript"), file("packed", "application/gzip"), &headers)
+    }
+
+    #[test]
+    fn who_can_unpack_gets_it_packed_and_no_cache_mixes_them_up() {
+        for accepts in ["gzip", "br, GZIP;q=0.5", "deflate, gzip", "*"] {
+            let answer = asked(accepts);
+            assert_eq!(answer.headers()[header::CONTENT_ENCODING], "gzip", "{accepts}");
+            assert_eq!(answer.headers()[header::ETAG], "\"packed\"");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/javascript");
+            assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+        }
+        for accepts in ["", "br", "gzip;q=0", "*, gzip;q=0", "gzip;q=much"] {
+            let answer = asked(accepts);
+            assert!(!answer.headers().contains_key(header::CONTENT_ENCODING), "{accepts}");
+            assert_eq!(answer.headers()[header::ETAG], "\"plain\"");
+            assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+        }
+    }
 }

@@ -142,9 +142,12 @@ pub(crate) struct DemoArgs {
     /// minute or two, and about 1 GB of disk.
     #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) events: u32,
-    /// The same number gives the same events, counted back from now.
+    /// The same number gives the same events, counted back from now, or from --until.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// The moment before which the events are, such as 2026-11-02T18:40:00Z; now, if it isn't given.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) until: Option<jiff::Timestamp>,
     /// No simulated cameras: nothing arrives but what somebody uploads.
     #[arg(long)]
     pub(crate) no_uploads: bool,

@@ -39,7 +39,7 @@ pub(super) async fn fill(
     args: &DemoArgs,
     scratch: &Path,
 ) -> anyhow::Result<()> {
-    let now = Timestamp::now();
+    let now = args.until.unwrap_or_else(Timestamp::now);
     let mut captures = happenings(args.events, args.seed, now, zone)
         .context("so many events don't fit into a year: ask for fewer with --events")?;
     captures.sort_by_key(|capture| capture.at);
