@@ -15,7 +15,8 @@ export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results',
   fullyParallel: false,
-  workers: 1,
+  // Pages are drawn without a graphics card: two at once are quicker only where cores are free.
+  workers: Number(process.env['CAMTRAIL_BROWSER_WORKERS'] ?? 1),
   forbidOnly: Boolean(process.env['CI']),
   retries: 0,
   // Generous: a loaded machine makes a test slow, not wrong.
