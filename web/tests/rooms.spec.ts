@@ -45,6 +45,8 @@ async function tabOrder(page: Page, steps: number): Promise<string[]> {
 }
 
 test('people, account, groups, notifications, shares, log and about', async ({ page }) => {
+  // Every room, phone and desk, with axe.
+  test.setTimeout(600_000);
   box = await Box.start({ CAMTRAIL__RETENTION__MAX_BYTES: '200GB' });
   await box.upload(STILL, 'gate/snap/MDAlarm_20160830-155137.jpg');
   await page.goto(`${box.url}/settings/about`);
