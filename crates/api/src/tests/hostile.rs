@@ -162,7 +162,10 @@ async fn names_stay_names_in_headers_addresses_and_pages() {
     assert_eq!(response.status(), StatusCode::OK);
     let html = to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let html = String::from_utf8(html.to_vec()).unwrap();
-    assert!(!html.contains("<script") && !html.contains("<img src=x") && !html.contains("alert(1)</"), "{html}");
+    assert!(
+        !html.contains("<script") && !html.contains("<img src=x") && !html.contains("alert(1)</"),
+        "{html}"
+    );
     assert!(html.contains("&lt;script src=//evil.test&gt;"), "{html}");
     let sent = Request::get("/api/v1/events").header(header::COOKIE, "camtrail_session=\"; x=y");
     assert_eq!(bench.send(sent.body(Body::empty()).unwrap()).await.status(), StatusCode::UNAUTHORIZED);
