@@ -115,6 +115,7 @@ fn requests(yard: &Yard, operation: &str) -> Option<Vec<Request>> {
         "list_groups" => get(&[v1("groups")]),
         "list_viewed" => get(&[v1("viewed?since=0")]),
         "status" => get(&[v1("status")]),
+        "notification_settings" => get(&[v1("notifications")]),
         "live" => get(&[v1("live")]),
         "who" => get(&[v1("session")]),
         "list_users" => get(&[v1("users")]),
