@@ -2,7 +2,7 @@
 //!
 //! A day, second by second, in deployments of many sizes: how often captures come (by site, hour and weather), what a
 //! second asks of the parts of DynamoDB that all events of a deployment share, how long they wait there, and what a
-//! month costs. Chance is seeded: the same numbers at every run. Prices and limits are AWS's published ones of 2026
+//! month costs. Chance is seeded: the same numbers at every run. Prices and limits are AWS's published ones as we knew them
 //! (us-east-1, on demand); what an event costs in writes is counted in docs/design/dynamodb.md and held by tests there.
 
 use std::collections::VecDeque;
