@@ -54,8 +54,7 @@ const longDay = (date: string) =>
 const isOnScreen = (page: Page, moment: string) =>
   expect(page.locator(`[data-testid=event-card] time[datetime^="${moment}"]`)).toBeInViewport();
 
-// Not seen to pass yet: written on a machine that was too busy for its end.
-test.fixme('the heat strip leads to a day, by pointer and by keys, and says what the API counts', async ({
+test('the heat strip leads to a day, by pointer and by keys, and says what the API counts', async ({
   page,
 }) => {
   const counts = await open(page);
@@ -116,8 +115,7 @@ test.fixme('the heat strip leads to a day, by pointer and by keys, and says what
   await page.getByTestId('heat-hours').click();
 });
 
-// Not seen to pass yet: written on a machine that was too busy for its end.
-test.fixme('the calendar marks what the API counts, and what is not viewed', async ({ page }) => {
+test('the calendar marks what the API counts, and what is not viewed', async ({ page }) => {
   const counts = await open(page);
   await page.getByTestId('calendar').click();
   const calendar = page.getByRole('dialog', { name: 'Calendar' });
@@ -221,8 +219,7 @@ for (const [width, viewport] of Object.entries(VIEWPORTS)) {
   });
 }
 
-// Not seen to pass yet: written on a machine that was too busy for its end.
-test.fixme('labels and order: the timeline, the viewer, the help', async ({ page }) => {
+test('labels and order: the timeline, the viewer, the help', async ({ page }) => {
   await open(page);
   await expect(page.getByRole('banner')).toMatchAriaSnapshot(`
     - banner:

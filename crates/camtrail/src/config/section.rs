@@ -1,6 +1,6 @@
 //! What a section of the configuration is made of: each key once, with its type, its default and its meaning.
 //!
-//! Promises: what `serde` reads, what `Default` gives and what the [reference](super::reference) tells can't differ,
+//! Promises: what `serde` reads, what `Default` gives and what the [reference](mod@super::reference) tells can't differ,
 //! because [`section!`] makes all three of one text. A test of the reference refuses a key without a meaning.
 
 use std::path::PathBuf;
