@@ -8,10 +8,11 @@ import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
 import { INCIDENTS_PAGE, keys } from '../api/queries';
 import type { Event, Incident } from '../api/types';
-import { filtersKey, type Filters, type Fits } from '../filters';
+import { filtersKey } from '../filters';
 import type { LiveMessage } from '../live.svelte';
 import { changeCached, removeCached } from '../review/cached';
 import { fresher } from '../review/seen';
+import type { FeedHost, ListFeed } from '../timeline/list';
 import {
   flattenIncidents,
   mapIncidents,
@@ -27,16 +28,7 @@ const GATHER_MS = 250;
 /** More late ones at once than this are asked for as a whole. */
 const LATE_MAX = 8;
 
-export interface IncidentHost {
-  filters: () => Filters;
-  atMs: () => number | null;
-  fits: Fits;
-  atTop: () => boolean;
-  /** Told of a capture that was put into the list. */
-  onShown: (event: Event) => void;
-}
-
-export class IncidentFeed {
+export class IncidentFeed implements ListFeed {
   readonly fresh = new SvelteSet<string>();
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing is drawn of it
   #arrived = new Map<string, Event>();
@@ -47,7 +39,7 @@ export class IncidentFeed {
 
   constructor(
     private readonly client: QueryClient,
-    private readonly host: IncidentHost,
+    private readonly host: FeedHost,
   ) {}
 
   get waiting(): { count: number; atLeast: boolean } {

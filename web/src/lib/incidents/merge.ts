@@ -4,26 +4,49 @@
  */
 import type { Event, Incident } from '../api/types';
 import type { Fits } from '../filters';
-import type { Page } from '../timeline/pages';
+import {
+  isRoom,
+  loaded,
+  slots,
+  type Page,
+  type Pages,
+  type Place,
+  type Slot,
+} from '../timeline/pages';
+import { eventPlace } from '../timeline/merge';
 
-export interface IncidentPages {
-  pages: Page<Incident>[];
-  pageParams: unknown[];
-}
+export type IncidentPages = Pages<Incident>;
 
 /** An incident where the timeline puts it: at its first event, on that camera's wall. */
 export type PlacedIncident = Incident &
   Pick<Event, 'capture_date' | 'captured_at' | 'capture_hour'>;
 
-export function flattenIncidents(data: IncidentPages | undefined): PlacedIncident[] {
-  const byId = new Map<string, Incident>();
-  for (const page of data?.pages ?? []) {
-    for (const incident of page.items) {
-      const known = byId.get(incident.id);
-      byId.set(incident.id, known ? together(known, incident) : incident);
+/** The list as it stands: incidents in order, each once, and rooms. */
+export function incidentSlots(data: IncidentPages | undefined): Slot<PlacedIncident>[] {
+  const indexOf = new Map<string, number>();
+  const whole = slots<Incident>(data, (items, all) => {
+    for (const incident of items) {
+      const at = indexOf.get(incident.id);
+      const known = at === undefined ? undefined : all[at];
+      if (at === undefined || known === undefined || isRoom(known)) {
+        indexOf.set(incident.id, all.push(incident) - 1);
+      } else all[at] = together(known, incident);
     }
-  }
-  return [...byId.values()].flatMap((incident) => placed(incident) ?? []);
+  });
+  return whole.flatMap((slot) => (isRoom(slot) ? slot : (placed(slot) ?? [])));
+}
+
+/** The loaded ones alone. */
+export function flattenIncidents(data: IncidentPages | undefined): PlacedIncident[] {
+  return loaded(incidentSlots(data));
+}
+
+/** By its first event's wall and its own beginning. */
+export function incidentPlace(incident: Incident): Place {
+  const [first] = incident.events;
+  return first
+    ? { ...eventPlace(first), ts: incident.started_ts }
+    : { date: '', offsetMinutes: 0, ts: incident.started_ts };
 }
 
 function placed(incident: Incident): PlacedIncident | null {
@@ -77,18 +100,20 @@ function summed(incident: Incident): Incident {
 
 /**
  * Puts an incident in its place; those whose time it takes in leave: they have become one. What lies
- * beyond the last loaded page is left for that page to bring.
+ * beyond the last loaded page, or on one that was let go of, is left for that page to bring.
  */
 export function upsertIncident(data: IncidentPages, incident: Incident): IncidentPages {
   const joined = (other: Incident) =>
     other.id === incident.id ||
     (other.started_ts <= incident.ended_ts && other.ended_ts >= incident.started_ts);
   const rest = mapIncidents(data, (other) => (joined(other) ? null : other));
-  const page = rest.pages.findIndex(({ items }) =>
-    items.some((other) => other.started_ts < incident.started_ts),
+  const page = rest.pages.findIndex(({ items, hollow }) =>
+    hollow
+      ? hollow.oldestTs <= incident.started_ts
+      : items.some((other) => other.started_ts < incident.started_ts),
   );
   const at = page >= 0 ? page : rest.pages.length - 1;
-  if (at < 0 || (page < 0 && rest.pages[at]?.next_cursor)) return rest;
+  if (at < 0 || rest.pages[at]?.hollow || (page < 0 && rest.pages[at]?.next_cursor)) return rest;
   const pages = rest.pages.map((other, index) => {
     if (index !== at) return other;
     const before = other.items.findIndex(({ started_ts }) => started_ts < incident.started_ts);

@@ -7,26 +7,15 @@ import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
 import { EVENTS_PAGE, keys } from '../api/queries';
 import type { Event, EventPage } from '../api/types';
-import { filtersKey, type Filters, type Fits } from '../filters';
+import { filtersKey } from '../filters';
 import { seen } from '../review/seen';
 import type { LiveMessage } from '../live.svelte';
+import type { FeedHost, ListFeed } from './list';
 import { contains, mergeHead, newIn, remove, upsert, type Pages } from './merge';
 
 const FRESH_MS = 2_500;
 
-export interface FeedHost {
-  filters: () => Filters;
-  /** From where the list goes back; `null`: from now. In a list of the past, news only waits. */
-  atMs: () => number | null;
-  /** Whether an event belongs on this list. */
-  fits: Fits;
-  /** Whether news may be shown at once. */
-  atTop: () => boolean;
-  /** Told after news has been put into the list. */
-  onShown: (event: Event) => void;
-}
-
-export class Feed {
+export class Feed implements ListFeed {
   /** Just arrived: drawn with a short entrance. */
   readonly fresh = new SvelteSet<string>();
   #held = $state.raw<Event[]>([]);

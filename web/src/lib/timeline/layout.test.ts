@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { anEvent } from '../testing/events';
 import { anchorAt, groupByDay, layOut, measure, rowOf, visible } from './layout';
+import { loaded, Room } from './pages';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-24T19:00:00Z'); // 12:00 at UTC−7
@@ -25,10 +26,38 @@ describe('grouping', () => {
       anEvent('la', 2, { capture_date: '2026-11-23' }),
       anEvent('denver2', 1, { capture_date: '2026-11-24' }),
     ]);
-    expect(days.map(({ date, events }) => [date, events.map(({ id }) => id)])).toEqual([
+    expect(days.map(({ date, events }) => [date, loaded(events).map(({ id }) => id)])).toEqual([
       ['2026-11-24', ['denver', 'denver2']],
       ['2026-11-23', ['la']],
     ]);
+  });
+});
+
+describe('a page that was let go of', () => {
+  const list = [
+    anEvent('a', NOON),
+    new Room(1, '2026-11-24', -420, 3),
+    new Room(1, '2026-11-23', -420, 4),
+    anEvent('b', NOON - 60 * HOUR),
+  ];
+  const layout = layOut(groupByDay(list), { ...measure({ width: 351, remPx: 16 }), columns: 2 });
+
+  it('keeps its room: a place for each, on its day', () => {
+    expect(layout.days.map(({ date, rows, events }) => [date, events.length, rows])).toEqual([
+      ['2026-11-24', 4, 2],
+      ['2026-11-23', 4, 2],
+      ['2026-11-22', 1, 1],
+    ]);
+  });
+
+  it('is passed over where the reader’s place is held', () => {
+    const last = rowOf(layout, 'b');
+    expect(anchorAt(layout, (last?.top ?? 0) - layout.metrics.rowHeight)).toEqual({
+      id: 'b',
+      top: last?.top,
+    });
+    expect(anchorAt(layout, 0)?.id).toBe('a');
+    expect(rowOf(layout, 'gone')).toBeNull();
   });
 });
 
@@ -69,7 +98,7 @@ describe('layout', () => {
     const there = visible(layout, row?.top ?? 0, (row?.top ?? 0) + 1).flatMap(
       (part) => part.events,
     );
-    expect(there.map(({ id }) => id)).toContain('e777');
+    expect(loaded(there).map(({ id }) => id)).toContain('e777');
     expect(anchorAt(layout, row?.top ?? 0)?.top).toBe(row?.top);
     expect(rowOf(layout, 'nobody')).toBeNull();
     expect(anchorAt(layOut([], layout.metrics), 0)).toBeNull();

@@ -5,6 +5,7 @@
  */
 import type { Event } from '../api/types';
 import { parseWallTime } from '../time';
+import { isRoom, type Slot } from './pages';
 
 /** What stands on the timeline: an event, or an incident under its first event's time. */
 export type Placed = Pick<Event, 'id' | 'capture_date' | 'captured_at' | 'capture_hour'>;
@@ -12,24 +13,26 @@ export type Placed = Pick<Event, 'id' | 'capture_date' | 'captured_at' | 'captur
 export interface DayGroup<T extends Placed = Event> {
   /** `YYYY-MM-DD` on the cameras' own walls. */
   date: string;
-  events: T[];
+  /** A room stands once for each that it keeps the place of. */
+  events: Slot<T>[];
   /** Of the newest event: says which calendar day "today" is there. */
   offsetMinutes: number;
 }
 
 /** Groups by the capture day that the server states; days newest first, events as they came. */
-export function groupByDay<T extends Placed>(events: T[]): DayGroup<T>[] {
+export function groupByDay<T extends Placed>(list: Slot<T>[]): DayGroup<T>[] {
   const days = new Map<string, DayGroup<T>>();
-  for (const event of events) {
-    const day = days.get(event.capture_date);
-    if (day) day.events.push(event);
-    else {
-      days.set(event.capture_date, {
-        date: event.capture_date,
-        events: [event],
-        offsetMinutes: parseWallTime(event.captured_at)?.offsetMinutes ?? 0,
-      });
+  for (const slot of list) {
+    const date = isRoom(slot) ? slot.date : slot.capture_date;
+    let day = days.get(date);
+    if (!day) {
+      const offsetMinutes = isRoom(slot)
+        ? slot.offsetMinutes
+        : (parseWallTime(slot.captured_at)?.offsetMinutes ?? 0);
+      days.set(date, (day = { date, events: [], offsetMinutes }));
     }
+    if (isRoom(slot)) for (let n = 0; n < slot.count; n += 1) day.events.push(slot);
+    else day.events.push(slot);
   }
   // Cameras in several zones meet around midnight: then the days interleave in the list.
   return [...days.values()].sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : 0));
@@ -113,7 +116,7 @@ export interface VisibleDay<T extends Placed = Event> {
   firstRow: number;
   /** From the top of the day to the first drawn row. */
   rowsTop: number;
-  events: T[];
+  events: Slot<T>[];
   /** Index in the day of the first drawn event. */
   firstEvent: number;
 }
@@ -164,7 +167,7 @@ export function rowOf<T extends Placed>(
 ): { top: number; height: number } | null {
   const { metrics } = layout;
   for (const day of layout.days) {
-    const index = day.events.findIndex((event) => event.id === id);
+    const index = day.events.findIndex((slot) => !isRoom(slot) && slot.id === id);
     if (index >= 0) {
       const row = Math.floor(index / metrics.columns);
       return {
@@ -176,14 +179,17 @@ export function rowOf<T extends Placed>(
   return null;
 }
 
-/** The first event at or below `y`: what the reader is looking at, to be held in place. */
+/** The first loaded event at or below `y`: what the reader is looking at, to be held in place. */
 export function anchorAt<T extends Placed>(
   layout: Layout<T>,
   y: number,
 ): { id: string; top: number } | null {
-  for (const { day, rowsTop, events } of visible(layout, y, y + 2 * layout.metrics.rowHeight)) {
-    const first = events[0];
-    if (first) return { id: first.id, top: day.top + rowsTop };
+  const { columns, rowHeight } = layout.metrics;
+  for (const { day, rowsTop, events } of visible(layout, y, y + 2 * rowHeight)) {
+    const at = events.findIndex((slot) => !isRoom(slot));
+    const first = events[at];
+    if (!first || isRoom(first)) continue;
+    return { id: first.id, top: day.top + rowsTop + Math.floor(at / columns) * rowHeight };
   }
   return null;
 }

@@ -5,28 +5,33 @@
 import type { Event, EventPage } from '../api/types';
 import type { Fits } from '../filters';
 import { fresher } from '../review/seen';
-import type { Page } from './pages';
+import { parseWallTime } from '../time';
+import { loaded, slots, type Pages as PagesOf, type Place, type Slot } from './pages';
 
-/** The shape in which the data library keeps an endless list. */
-export interface Pages {
-  pages: Page<Event>[];
-  pageParams: unknown[];
-}
+export type Pages = PagesOf<Event>;
 
-/** All loaded events in order, each id once: a page may repeat what came in live. */
-export function flatten(data: Pages | undefined): Event[] {
+/** The list as it stands: all loaded events in order, each id once (a page may repeat what came in live), and rooms. */
+export function eventSlots(data: Pages | undefined): Slot<Event>[] {
   const seen = new Set<string>();
-  const events: Event[] = [];
-  for (const page of data?.pages ?? []) {
-    for (const event of page.items) {
-      if (!seen.has(event.id)) {
-        seen.add(event.id);
-        events.push(event);
-      }
+  return slots<Event>(data, (items, all) => {
+    for (const event of items) {
+      if (seen.has(event.id)) continue;
+      seen.add(event.id);
+      all.push(event);
     }
-  }
-  return events;
+  });
 }
+
+/** The loaded ones alone. */
+export function flatten(data: Pages | undefined): Event[] {
+  return loaded(eventSlots(data));
+}
+
+export const eventPlace = (event: Event): Place => ({
+  date: event.capture_date,
+  offsetMinutes: parseWallTime(event.captured_at)?.offsetMinutes ?? 0,
+  ts: event.event_ts,
+});
 
 export function contains(data: Pages, id: string): boolean {
   return data.pages.some((page) => page.items.some((event) => event.id === id));
@@ -34,7 +39,7 @@ export function contains(data: Pages, id: string): boolean {
 
 /**
  * Puts a new or changed event in its place. What doesn't fit leaves the list; what
- * lies beyond the last loaded page is left for that page to bring.
+ * lies beyond the last loaded page, or on one that was let go of, is left for that page to bring.
  */
 export function upsert(data: Pages, event: Event, fits: Fits): Pages {
   if (!fits(event)) return remove(data, event.id);
@@ -54,11 +59,14 @@ export function upsert(data: Pages, event: Event, fits: Fits): Pages {
 
 function insert(data: Pages, event: Event): Pages {
   for (const [index, page] of data.pages.entries()) {
+    // In a stretch that was let go of: it comes with it.
+    if (page.hollow && event.event_ts >= page.hollow.oldestTs) return data;
     const at = page.items.findIndex((item) => comesBefore(event, item));
     if (at >= 0) return withPage(data, index, (items) => items.toSpliced(at, 0, event));
   }
   const last = data.pages.length - 1;
-  if (last < 0 || data.pages[last]?.next_cursor) return data; // a later page will bring it
+  // A later page will bring it.
+  if (last < 0 || data.pages[last]?.next_cursor || data.pages[last]?.hollow) return data;
   return withPage(data, last, (items) => [...items, event]);
 }
 

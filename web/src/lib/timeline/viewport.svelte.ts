@@ -14,6 +14,7 @@ import {
   type Placed,
   type Sizes,
 } from './layout';
+import { isRoom, type Slot } from './pages';
 
 /** News is shown at once this near the top; further down it waits. */
 const TOP_PX = 160;
@@ -35,7 +36,7 @@ export class Viewport<T extends Placed> {
     width: Math.max(0, this.width - (this.railed ? RAIL_REM * this.remPx : 0)),
     remPx: this.remPx,
   }));
-  readonly layout = $derived.by(() => layOut(groupByDay(this.events()), measure(this.sizes)));
+  readonly layout = $derived.by(() => layOut(groupByDay(this.list()), measure(this.sizes)));
   readonly drawn = $derived.by(() =>
     this.width === 0
       ? []
@@ -47,7 +48,7 @@ export class Viewport<T extends Placed> {
 
   /** To be made while a component starts: it follows the list. */
   constructor(
-    private readonly events: () => T[],
+    private readonly list: () => Slot<T>[],
     /** The list begins in the middle: newer ones come above, so the place is held at its top, too. */
     private readonly pinned: () => boolean = () => false,
   ) {
@@ -93,7 +94,7 @@ export class Viewport<T extends Placed> {
     return anchorAt(this.layout, Math.max(0, this.offset))?.id ?? null;
   }
 
-  /** What stands first on the screen. */
+  /** What stands first on the screen; `null`, too, while it is fetched again. */
   get first(): T | null {
     const { drawn, layout } = this;
     const y = Math.max(0, this.offset);
@@ -103,7 +104,8 @@ export class Viewport<T extends Placed> {
         firstRow,
         Math.floor((y - day.top - rowsTop) / layout.metrics.rowHeight) + firstRow,
       );
-      return day.events[row * layout.metrics.columns] ?? day.events.at(-1) ?? null;
+      const slot = day.events[row * layout.metrics.columns] ?? day.events.at(-1);
+      return slot === undefined || isRoom(slot) ? null : slot;
     }
     return null;
   }
