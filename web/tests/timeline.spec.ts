@@ -241,13 +241,13 @@ test('labels and order: the timeline, the viewer, the help', async ({ page }) =>
       - heading "Timeline" [level=1]
       - group "Filters":
         - button "All cameras"
+        - button "Day"
+        - button "Unviewed"
+        - button "Protected"
         - group "Kind":
           - button "All" [pressed]
           - button "Clips"
           - button "Stills"
-        - button "Day"
-        - button "Unviewed"
-        - button "Protected"
       - group "Cards show":
         - button "Incidents"
         - button "Single events" [pressed]
@@ -275,12 +275,12 @@ test('labels and order: the timeline, the viewer, the help', async ({ page }) =>
   }
   expect(order).toEqual([
     'All cameras',
-    'All',
-    'Clips',
-    'Stills',
     'Day',
     'Unviewed',
     'Protected',
+    'All',
+    'Clips',
+    'Stills',
     'Incidents',
     'Single events',
     'Go to a day and hour',

@@ -61,6 +61,6 @@ impl SignInFailures for DynamoAccounts {
     }
 
     async fn forgive(&self, key_: &str) -> Result<(), CatalogError> {
-        self.shelf.delete(key(&part(key_), ITEM)).await.map(|_| ())
+        self.shelf.delete(key(&part(key_), ITEM)).await
     }
 }

@@ -103,6 +103,6 @@ impl Shares for DynamoAccounts {
     }
 
     async fn forget_share(&self, id: &str) -> Result<(), CatalogError> {
-        self.shelf.delete(key(PART, id)).await.map(|_| ())
+        self.shelf.delete(key(PART, id)).await
     }
 }

@@ -258,8 +258,8 @@ impl Shelf {
         held(retrying(|| call.clone().send()).await.map(|_| ()))
     }
 
-    /// Removes an item that is as `condition` wants it; false: it isn't, or it went at a try whose answer was lost.
-    pub(super) async fn delete_if(&self, key: Item, condition: &Condition) -> Result<bool, CatalogError> {
+    /// Removes an item if it is as `condition` wants it.
+    pub(super) async fn delete_if(&self, key: Item, condition: &Condition) -> Result<(), CatalogError> {
         let call = self
             .client
             .delete_item()
@@ -268,11 +268,11 @@ impl Shelf {
             .condition_expression(condition.text)
             .set_expression_attribute_names(condition.names())
             .set_expression_attribute_values(condition.values());
-        held(retrying(|| call.clone().send()).await.map(|_| ()))
+        held(retrying(|| call.clone().send()).await.map(|_| ())).map(|_| ())
     }
 
-    /// Removes an item that is there; false: there is none (or the answer of the try that removed it was lost).
-    pub(super) async fn delete(&self, key: Item) -> Result<bool, CatalogError> {
+    /// Removes an item that is there; false: there is none, or it went at a try whose answer was lost.
+    pub(super) async fn take(&self, key: Item) -> Result<bool, CatalogError> {
         let call = self
             .client
             .delete_item()
@@ -281,6 +281,12 @@ impl Shelf {
             .condition_expression("attribute_exists(#key)")
             .expression_attribute_names("#key", META_KEY.0);
         held(retrying(|| call.clone().send()).await.map(|_| ()))
+    }
+
+    /// Removes an item, if there is one.
+    pub(super) async fn delete(&self, key: Item) -> Result<(), CatalogError> {
+        let call = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        Ok(retrying(|| call.clone().send()).await.map(|_| ())?)
     }
 }
 

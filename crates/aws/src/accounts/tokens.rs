@@ -48,13 +48,12 @@ pub(super) async fn all(shelf: &Shelf) -> Result<Vec<CameraToken>, CatalogError>
     Ok(tokens)
 }
 
-/// One by one, so where it fails some are gone and the call can be repeated.
+/// One by one, so where it fails some are gone and the call can be repeated. Of two that revoke at once each counts its own.
 pub(super) async fn revoke(shelf: &Shelf, camera: &str) -> Result<u64, CatalogError> {
     let tokens = all(shelf).await?.into_iter().filter(|token| token.camera == camera);
-    let removals =
-        tokens.map(|token| async move { shelf.delete(key(PART, &hex(&token.token_sha256))).await });
+    let removals = tokens.map(|token| async move { shelf.take(key(PART, &hex(&token.token_sha256))).await });
     stream::iter(removals)
         .buffer_unordered(AT_ONCE)
-        .try_fold(0, async |count, was_there| Ok(count + u64::from(was_there)))
+        .try_fold(0, async |count, taken| Ok(count + u64::from(taken)))
         .await
 }
