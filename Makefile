@@ -160,8 +160,8 @@ retention: setup-test web ## retention over a full catalog, killed on the way: C
 	CAMTRAIL_RETENTION_EVENTS=$${CAMTRAIL_RETENTION_EVENTS:-100000} CAMTRAIL_RETENTION_KILLS=$${CAMTRAIL_RETENTION_KILLS:-10} \
 	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests retention_campaign -- --nocapture
 
-fuzz: ## fuzz the camera-name grammar for FUZZ_SECONDS (600); FUZZ_KEEP=1 keeps what it reached
-	@scripts/fuzz names
+fuzz: web ## fuzz what reads strangers' bytes: FUZZ_TARGETS (all), FUZZ_SECONDS (600) each; FUZZ_KEEP=1 keeps what was reached
+	@scripts/fuzz $(FUZZ_TARGETS)
 
 fuzz-api: setup-test ## every call of the OpenAPI document fuzzed as admin, viewer, token and nobody: CAMTRAIL_FUZZ_REQUESTS (20000), _SEED
 	cargo build $(CARGO_FLAGS) --workspace --bins

@@ -9,6 +9,8 @@ mod audit;
 mod cursor;
 mod document;
 mod dto;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 mod links;
 mod oidc;
 mod problem;

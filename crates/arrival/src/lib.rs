@@ -8,6 +8,8 @@ mod arrivals;
 mod decisions;
 mod expiry;
 mod function;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 pub mod notification;
 mod shown;
 mod statements;

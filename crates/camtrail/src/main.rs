@@ -1,58 +1,7 @@
-//! The `camtrail` binary: configuration, wiring, commands.
-//!
-//! Owns exit codes: 0 done; 1 failed; 2 wrong usage or configuration. Nothing is decided here that a stage could
-//! decide; nothing is started before all of the configuration is checked.
-
-mod announce;
-mod app;
-mod beside;
-mod catalogs;
-mod cli;
-mod commands;
-mod config;
-mod connections;
-mod doors;
-mod first_start;
-#[cfg(feature = "aws")]
-mod ftp_accounts;
-mod https;
-mod measured;
-mod memory;
-mod notifications;
-mod people;
+//! The `camtrail` binary. All of it is in the library, so that the fuzzer reaches it, too.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    memory::give_back_at_once();
-    allow_many_connections();
-    let cli = cli::Cli::parse();
-    cli::start_logging(cli.log_format);
-    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
-        Err(error) => Err(anyhow::Error::from(error).context("the program could not start its threads")),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The chain in one line: what was wanted, and why it failed.
-            eprintln!("camtrail: {error:#}");
-            if error.is::<config::ConfigError>() || error.is::<cli::UsageError>() {
-                ExitCode::from(2)
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-    }
-}
-
-/// Each camera that stays connected is a descriptor; many systems let a program open 1,024, and more only if it asks.
-fn allow_many_connections() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Without more, the usual number of cameras still works.
-    let _ = setrlimit(Resource::Nofile, limit);
+    camtrail::main()
 }

@@ -22,6 +22,8 @@ mod config;
 mod control;
 mod data;
 mod event;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 mod line;
 mod listing;
 mod panic;

@@ -17,6 +17,9 @@ mod passive;
 mod security;
 mod upload;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use active::parse_addresses;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;

@@ -15,6 +15,8 @@ mod ffmpeg;
 mod ffprobe;
 mod h264;
 mod input;
+#[cfg(any(test, feature = "testing"))]
+pub mod invariants;
 mod output;
 mod poster;
 mod preview;

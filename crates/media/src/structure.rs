@@ -48,6 +48,18 @@ pub(crate) fn inspect_movie(path: &Path) -> io::Result<Movie> {
     read_movie(&mut Bytes::new(File::open(path)?)?)
 }
 
+/// The same of content that is no file yet.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn inspect_content(content: impl Read + Seek) -> io::Result<MediaFacts> {
+    inspect_bytes(&mut Bytes::new(content)?)
+}
+
+/// The same of content that is no file yet.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn inspect_movie_content(content: impl Read + Seek) -> io::Result<Movie> {
+    read_movie(&mut Bytes::new(content)?)
+}
+
 fn inspect_bytes<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaFacts> {
     if bytes.len() == 0 {
         let completeness = Completeness::Cut("the file is empty".to_owned());

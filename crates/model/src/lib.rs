@@ -5,6 +5,8 @@
 
 pub mod camera;
 pub mod capture;
+#[cfg(any(test, feature = "testing"))]
+pub mod corpus;
 pub mod counts;
 pub mod derived;
 pub mod event;

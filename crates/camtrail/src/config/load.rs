@@ -22,7 +22,7 @@ pub(crate) fn load(
     environment: impl Iterator<Item = (String, OsString)>,
 ) -> Result<Loaded, ConfigError> {
     let place = file.map_or_else(|| "configuration".to_owned(), |file| file.display().to_string());
-    let mut table = match file {
+    let table = match file {
         Some(file) => read(file, &place)?,
         None => Table::new(),
     };
@@ -30,6 +30,15 @@ pub(crate) fn load(
     if file.is_some() {
         parse(&table, &place)?;
     }
+    overridden(table, place, environment)
+}
+
+/// A table from `place` under the environment.
+fn overridden(
+    mut table: Table,
+    place: String,
+    environment: impl Iterator<Item = (String, OsString)>,
+) -> Result<Loaded, ConfigError> {
     let mut overrides: Vec<_> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
     overrides.sort();
     for (name, value) in overrides {
@@ -39,12 +48,26 @@ pub(crate) fn load(
     Ok(Loaded { config: parse(&table, &place)?, place })
 }
 
+/// The same with text in place of a file.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn load_text(
+    text: &str,
+    is_json: bool,
+    environment: impl Iterator<Item = (String, OsString)>,
+) -> Result<Loaded, ConfigError> {
+    overridden(table(text, is_json, "configuration")?, "configuration".to_owned(), environment)
+}
+
 fn read(file: &Path, place: &str) -> Result<Table, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { place: place.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    table(&text, file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")), place)
+}
+
+fn table(text: &str, is_json: bool, place: &str) -> Result<Table, ConfigError> {
     let syntax = |problem: String| ConfigError::Syntax { place: place.to_owned(), problem };
-    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-        serde_json::from_str(&text).map_err(|error| syntax(format!("not JSON: {error}")))
+    if is_json {
+        serde_json::from_str(text).map_err(|error| syntax(format!("not JSON: {error}")))
     } else {
         text.parse().map_err(|error: toml::de::Error| syntax(error.to_string().trim_end().to_owned()))
     }

@@ -20,6 +20,8 @@ pub(crate) use arrival::ArrivalMode;
 pub(crate) use bucket::{SERVER_EXPECTED, server_address, variable};
 pub(crate) use error::ConfigError;
 pub(crate) use load::load;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use load::load_text;
 pub(crate) use oidc::OidcSettings;
 pub(crate) use reference::{example, reference};
 pub(crate) use settings::{CatalogSettings, Settings, StoreSettings};

@@ -53,6 +53,13 @@ impl Connection {
     }
 }
 
+/// Reads an argument as `PORT` and as `EPRT` would.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn parse_addresses(argument: &[u8]) {
+    let _ = parse_port(argument);
+    let _ = parse_eprt(argument);
+}
+
 fn parse_port(argument: &[u8]) -> Option<(Ipv4Addr, u16)> {
     let mut numbers = [0_u8; 6];
     let mut parts = argument.trim_ascii().split(|byte| *byte == b',');

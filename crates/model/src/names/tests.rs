@@ -256,32 +256,11 @@ fn changes_of_clocks_in_five_zones() {
     }
 }
 
-/// What isn't printable is written `\xNN` in the corpus, and a backslash twice.
-fn unescape(line: &str) -> Vec<u8> {
-    let mut wire = Vec::new();
-    let mut rest = line;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        wire.extend(plain.as_bytes());
-        rest = if let Some(rest) = escape.strip_prefix('\\') {
-            wire.push(b'\\');
-            rest
-        } else {
-            wire.push(u8::from_str_radix(&escape[1..3], 16).unwrap());
-            &escape[3..]
-        };
-    }
-    wire.extend(rest.as_bytes());
-    wire
-}
-
 /// Everything that `make fuzz` kept: what it reaches and what it once found.
 #[test]
 fn invariants_hold_for_the_kept_corpus() {
-    let corpus = include_str!("../../../../fuzz/corpus/names.txt");
-    let lines: Vec<&str> = corpus.lines().filter(|line| !line.starts_with('#')).collect();
-    assert!(lines.len() >= 60, "the corpus has {} lines", lines.len());
-    for line in lines {
-        invariants::hold(&unescape(line));
+    for wire in crate::corpus::inputs(include_str!("../../../../fuzz/corpus/names.txt"), 60) {
+        invariants::hold(&wire);
     }
 }
 
