@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test guide-test check-template deploy-test audit lambda \
-        bench bench-idle bench-ingest bench-latency simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
+        bench bench-idle bench-ingest bench-latency soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -112,6 +112,11 @@ bench-latency: web ## from 226 to the live stream at 1, 20 and 200 events a seco
 	@scripts/setup demo
 	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
 	$${CARGO_TARGET_DIR:-target}/release/examples/latency $${CAMTRAIL_BENCH_SECONDS:-60}
+
+soak: web ## hours of a busy day: memory, descriptors, threads and disk stay flat: CAMTRAIL_SOAK_MINUTES (60), _RATE (20)
+	@scripts/setup demo
+	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
+	$${CARGO_TARGET_DIR:-target}/release/examples/soak $${CAMTRAIL_SOAK_MINUTES:-60} $${CAMTRAIL_SOAK_RATE:-20}
 
 simulate-scale: ## ten thousand sites of twenty cameras, on paper (docs/design/scale.md)
 	cargo run $(CARGO_FLAGS) -p camtrail-benches --example scale
