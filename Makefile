@@ -172,9 +172,10 @@ fuzz-api: setup-test ## every call of the OpenAPI document fuzzed as admin, view
 	cargo build $(CARGO_FLAGS) --workspace --bins
 	@scripts/fuzz-api long
 
-streams: setup-test ## many live streams over restarts: CAMTRAIL_STREAMS (200), CAMTRAIL_STREAM_EVENTS (5000)
-	cargo build $(CARGO_FLAGS) --workspace --bins
-	CAMTRAIL_STREAMS=$${CAMTRAIL_STREAMS:-200} CAMTRAIL_STREAM_EVENTS=$${CAMTRAIL_STREAM_EVENTS:-5000} cargo test $(CARGO_FLAGS) -p camtrail-tests --test it -- --nocapture streams
+streams: setup-test web ## many live streams over restarts: CAMTRAIL_STREAMS (200), CAMTRAIL_STREAM_EVENTS (5000)
+	cargo build $(CARGO_FLAGS) --release -p camtrail
+	CAMTRAIL_STREAMS=$${CAMTRAIL_STREAMS:-200} CAMTRAIL_STREAM_EVENTS=$${CAMTRAIL_STREAM_EVENTS:-5000} \
+	  cargo test $(CARGO_FLAGS) --release -p camtrail-tests --test it -- --nocapture streams
 
 clean: ## remove everything that was built
 	cargo clean

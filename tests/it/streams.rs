@@ -136,7 +136,7 @@ fn every_client_sees_every_event_once_over_a_crash_and_a_stop() {
         for camera in cameras {
             camera.join().unwrap();
         }
-        admin.settle();
+        admin.settle_within(RUN_MAX);
         Camera { server: ftp, ftp: None }.upload(&format!("/cam0/snap/{LAST}"), &still_with(events, 4_000));
         let seen: Vec<_> = followers.into_iter().map(|follower| follower.join().unwrap()).collect();
         (seen, started.elapsed())

@@ -113,10 +113,9 @@ test('first visit', async ({ browser }) => {
     100,
   );
   note(
-    '  with all that follows by itself',
+    '  with what is fetched ahead for other pages',
     'kB',
     figures['script with all that follows by itself'] ?? [],
-    100,
   );
   for (const [name, values] of Object.entries(figures)) {
     if (name.startsWith('first poster')) note(name, 'ms', values, 1000);

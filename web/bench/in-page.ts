@@ -23,7 +23,7 @@ export function watchPosters(): void {
     let firstMs = 0;
     const look = () => {
       const images = [
-        ...document.querySelectorAll<HTMLImageElement>('[data-testid=timeline] li img'),
+        ...document.querySelectorAll<HTMLImageElement>('#first img, [data-testid=timeline] li img'),
       ];
       const onScreen = images.filter((image) => image.getBoundingClientRect().top < innerHeight);
       const there = onScreen.filter((image) => image.complete && image.naturalWidth > 0);

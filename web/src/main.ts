@@ -1,7 +1,10 @@
 import { mount } from 'svelte';
 import './app.css';
+import './first.css';
 import App from './App.svelte';
+import { placePictures } from '$lib/first-pictures';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
+placePictures();
 mount(App, { target });

@@ -1,9 +1,9 @@
 /** Camtrail as an app: never an old build, a page that says when it is cut off, and its manifest. */
 import { expect, test, type Page } from '@playwright/test';
 
-import { checkAccessibility, signIn } from './support/app';
+import { checkAccessibility, signIn, VIEWPORTS } from './support/app';
 import { expectNoViolations } from './support/axe';
-import { ADMIN, Box } from './support/box';
+import { ADMIN, Box, STILL } from './support/box';
 import { Front } from './support/front';
 
 /** The worker runs the page: from then on navigations go through it. */
@@ -22,6 +22,78 @@ for (const basePath of ['', '/cams']) {
     });
     test.afterEach(async () => {
       await box.stop();
+    });
+
+    test('the page comes with its first answers, through the worker too', async ({ page }) => {
+      await box.upload(STILL, 'gate/snap/MDAlarm_20160830-155137.jpg');
+      await page.goto(`${box.url}/`);
+      await signIn(page, ADMIN, 'incidents');
+      await controlled(page);
+      await expect(page.getByTestId('incident-card')).toHaveCount(1);
+      const asked: string[] = [];
+      page.on('request', (request) => {
+        const { pathname } = new URL(request.url());
+        if (pathname.startsWith(`${basePath}/api/v1/`)) asked.push(pathname.split('/v1/')[1] ?? '');
+      });
+      await page.reload();
+      await expect(page.getByTestId('incident-card')).toHaveCount(1);
+      await expect(page.getByTestId('live-status')).toContainText('Live');
+      expect(asked).toContain('live');
+      expect(asked).not.toContain('session');
+      expect(asked).not.toContain('cameras');
+      expect(asked).not.toContain('groups');
+      // They aren't there for scripts that come later, and no cache has them.
+      expect(await page.locator('#first-answers').count()).toBe(0);
+      const kept = await page.evaluate(async () => {
+        const names = await caches.keys();
+        const texts = names.map(async (name) => {
+          const cache = await caches.open(name);
+          const answers = await Promise.all(
+            (await cache.keys()).map(async (key) => (await cache.match(key))?.text()),
+          );
+          return answers.join('\n');
+        });
+        return (await Promise.all(texts)).join('\n');
+      });
+      expect(kept).not.toContain('155137');
+    });
+
+    test('the first pictures stand where their cards will be', async ({ page }) => {
+      await box.upload(STILL, 'gate/snap/MDAlarm_20160830-155137.jpg');
+      await page.goto(`${box.url}/`);
+      await signIn(page, ADMIN, 'incidents');
+      await expect(page.getByTestId('incident-card').locator('img')).toHaveCount(1);
+      // Noted in each frame: they are gone when the cards are there.
+      await page.addInitScript(() => {
+        const places: Record<string, number[]> = {};
+        Object.assign(window, { places });
+        const note = (name: string, selector: string) => {
+          const box = document.querySelector(selector)?.getBoundingClientRect();
+          if (box) places[name] = [box.left, box.top, box.width, box.height];
+        };
+        const look = () => {
+          note('first', '#first span');
+          note('card', '[data-testid=incident-card] .poster');
+          requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      });
+      for (const viewport of Object.values(VIEWPORTS)) {
+        await page.setViewportSize(viewport);
+        await page.reload();
+        await expect(page.getByTestId('incident-card')).toHaveCount(1);
+        await expect(page.locator('#first')).toHaveCount(0);
+        const { first, card } = await page.evaluate(
+          () => (window as unknown as { places: Record<string, number[]> }).places,
+        );
+        expect(first, `${viewport.width} wide`).toHaveLength(4);
+        for (const [at, value] of (first ?? []).entries()) {
+          expect(
+            Math.abs(value - (card?.[at] ?? NaN)),
+            `${viewport.width} wide: ${at}`,
+          ).toBeLessThan(6);
+        }
+      }
     });
 
     test('cut off, it says so, and comes back by itself to where one was', async ({ page }) => {

@@ -9,10 +9,12 @@ mod audit;
 mod cursor;
 mod document;
 mod dto;
+mod first_answers;
 #[cfg(any(test, feature = "testing"))]
 pub mod invariants;
 mod links;
 mod oidc;
+mod packed;
 mod problem;
 mod reached;
 mod routes;
@@ -23,13 +25,14 @@ mod tries;
 mod web;
 
 use axum::{
-    Router,
+    Extension, Router,
     middleware::from_fn,
     response::Redirect,
     routing::{get, post, put},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use first_answers::FirstAnswers;
 pub use oidc::Oidc;
 pub use routes::arrivals::Webhook;
 pub use state::{
@@ -103,6 +106,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole HTTP side, below the configured base path.
 pub fn router(api: Api) -> Router {
     let (router, document) = documented().split_for_parts();
+    let first = FirstAnswers::new(documented().split_for_parts().0.with_state(api.clone()));
     let router = router
         .merge(routes::system::documents(document::completed(document)))
         .fallback(web::serve)
@@ -112,6 +116,7 @@ pub fn router(api: Api) -> Router {
         "" => router,
         base_path => below(base_path.to_owned(), router),
     };
+    let router = router.layer(Extension(first)).layer(packed::layer());
     security::around(router, &api).with_state(api)
 }
 

@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 
 use axum::{
+    Extension,
     body::Body,
-    extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
-use crate::{problem::Problem, state::Api};
+use crate::{
+    first_answers::{FirstAnswers, Told},
+    problem::Problem,
+    state::Api,
+};
 
 /// One static file.
 pub struct WebFile {
@@ -30,7 +35,13 @@ pub trait WebFiles: Send + Sync {
 }
 
 /// Any path that is no route: a file, or the app itself, which knows its own pages.
-pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(
+    State(api): State<Api>,
+    Extension(first): Extension<FirstAnswers>,
+    request: Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let Parts { method, uri, headers, extensions, .. } = parts;
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") {
         return Problem::not_found("address in this API (see /docs)").into_response();
@@ -51,7 +62,10 @@ pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, head
         return Problem::not_found("file").into_response();
     }
     match api.parts.web.file("index.html") {
-        Some(index) => answer(with_base(&api, index), &headers),
+        Some(index) => match first.told(below(&api, uri.path()), uri.query().unwrap_or_default(), &headers, &extensions).await {
+            Some(told) => answer_to_one(with_base(&api, index, &told)),
+            None => answer(with_base(&api, index, &Told::default()), &headers),
+        },
         None => Problem::new(
             StatusCode::NOT_FOUND,
             "this build has no web app: run `make build`, which builds it before the program; the API is at /docs",
@@ -61,11 +75,28 @@ pub(crate) async fn serve(State(api): State<Api>, method: Method, uri: Uri, head
 }
 
 /// The app finds everything by the document's base, so that one build serves any base path.
-fn with_base(api: &Api, index: WebFile) -> WebFile {
+fn with_base(api: &Api, index: WebFile, told: &Told) -> WebFile {
     let html = String::from_utf8_lossy(&index.bytes);
     let base = format!("<base href=\"{}/\">", api.parts.config.base_path);
-    let html = html.replacen("<head>", &format!("<head>{base}"), 1);
+    // What the page must load first stands first; answers are read when the app runs.
+    let html = html.replacen("<head>", &format!("<head>{base}{}", told.top), 1);
+    let html = html.replacen("</head>", &format!("{}</head>", told.head), 1);
+    let html = html.replacen("<div id=\"app\">", &format!("{}<div id=\"app\">", told.body), 1);
     WebFile { bytes: Cow::Owned(html.into_bytes()), ..index }
+}
+
+/// The path below the base path, which the way home still has.
+fn below<'a>(api: &Api, path: &'a str) -> &'a str {
+    path.strip_prefix(api.parts.config.base_path.as_str()).unwrap_or(path)
+}
+
+/// A page with somebody's own answers: for this person, this once.
+fn answer_to_one(page: WebFile) -> Response {
+    let mut response = answer(page, &HeaderMap::new());
+    let headers = response.headers_mut();
+    headers.remove(header::ETAG);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A third of the bytes over a phone's line: packed by the build and not at each answer.

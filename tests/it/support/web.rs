@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use serde_json::{Value, json};
 use ureq::{Agent, http::HeaderMap};
 
-use super::{ADMIN_PASSWORD, LIMIT, wait};
+use super::{ADMIN_PASSWORD, LIMIT, wait_long};
 
 /// The largest answer that a test asks for.
 const ANSWER_MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -135,7 +135,12 @@ impl Web {
 
     /// Waits until all that was acknowledged is stored, recorded and done with.
     pub(crate) fn settle(&self) {
-        wait("the spool is empty", || {
+        self.settle_within(LIMIT);
+    }
+
+    /// The same after a burst that takes long to store.
+    pub(crate) fn settle_within(&self, limit: Duration) {
+        wait_long("the spool is empty", limit, || {
             (self.get("/api/v1/status").json()["spool"]["entries"] == 0).then_some(())
         });
     }

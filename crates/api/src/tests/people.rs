@@ -529,3 +529,74 @@ async fn a_stream_that_is_woken_for_nothing_ends_with_its_token() {
     }
     panic!("still open");
 }
+
+/// The page as a browser gets it that goes there.
+async fn page(bench: &Bench, path: &str, cookie: &str, dest: &str) -> (axum::http::HeaderMap, String) {
+    let request = Request::get(path).header("cookie", cookie).header("sec-fetch-dest", dest);
+    let response = bench.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    let headers = response.headers().clone();
+    let html = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (headers, String::from_utf8(html.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_page_comes_with_the_answers_that_this_person_may_have() {
+    let (bench, anna, otto) = limited().await;
+    let answers = |html: &str| -> Value {
+        let block = html.split_once("id=\"first-answers\">").expect("answers").1;
+        serde_json::from_str(block.split_once("</script>").unwrap().0).unwrap()
+    };
+    for (cookie, cameras) in [(&anna, 1), (&otto, 2)] {
+        let (headers, html) = page(&bench, "/", cookie, "document").await;
+        assert_eq!(headers["cache-control"], "no-store");
+        assert!(!headers.contains_key("etag"));
+        let told = answers(&html);
+        assert_eq!(told["/api/v1/cameras"]["items"].as_array().unwrap().len(), cameras, "{told}");
+        // Whatever came with the page is what the call answers.
+        for (call, answer) in told.as_object().unwrap() {
+            let (_, asked) = bench.get(call, cookie).await;
+            let ids = |list: &Value| list["items"].as_array().map_or(0, Vec::len);
+            assert_eq!(ids(answer), ids(&asked), "{call}");
+        }
+        assert!(told["/api/v1/incidents?limit=24"]["items"].is_array());
+    }
+    let (_, html) = page(&bench, "/?view=events", &anna, "document").await;
+    assert_eq!(answers(&html)["/api/v1/events?limit=100"]["items"].as_array().unwrap().len(), 3);
+    let (_, html) = page(&bench, "/cameras", &anna, "document").await;
+    assert_eq!(answers(&html).as_object().unwrap().len(), 3);
+
+    // A copy for offline, a stranger, an ended session: the page alone, which caches may keep.
+    for (cookie, dest) in [(anna.as_str(), "empty"), ("", "document"), ("camtrail_session=x", "document")] {
+        let (headers, html) = page(&bench, "/", cookie, dest).await;
+        assert!(!html.contains("first-answers"), "{dest}: {html}");
+        assert_eq!(headers["cache-control"], "no-cache");
+        assert!(headers.contains_key("etag"));
+    }
+}
+
+#[tokio::test]
+async fn below_a_base_path_the_way_home_has_its_answers_too() {
+    let bench = Bench::new("/cams").await;
+    let cookie = bench.cookie_of_at("/cams", "anna").await;
+    let (_, html) = page(&bench, "/cams/", &cookie, "document").await;
+    assert!(html.contains("\"/api/v1/incidents?limit=24\""), "{html}");
+}
+
+#[tokio::test]
+async fn lists_go_packed_and_live_streams_do_not() {
+    let bench = Bench::new("").await;
+    let cookie = bench.cookie().await;
+    let ask = async |path: &str| {
+        let request = Request::get(path).header("cookie", &cookie).header("accept-encoding", "gzip");
+        bench.send(request.body(Body::empty()).unwrap()).await
+    };
+    let list = ask("/api/v1/events").await;
+    assert_eq!(list.headers()["content-encoding"], "gzip");
+    assert!(list.headers()["vary"].to_str().unwrap().contains("accept-encoding"));
+    assert!(!ask("/api/v1/live").await.headers().contains_key("content-encoding"));
+    assert!(
+        !ask("/api/v1/session").await.headers().contains_key("content-encoding"),
+        "too small to be worth it"
+    );
+}

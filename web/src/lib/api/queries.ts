@@ -8,8 +8,12 @@ import { ApiError, isStatus, isWorthRetrying } from './problem';
 import { bounds, pageOf, type Page, type Param } from '../timeline/pages';
 import type { Event, Incident } from './types';
 
+/** The server answers the first of each with the page (`first_answers.rs`). */
 export const EVENTS_PAGE = 100;
-export const INCIDENTS_PAGE = 50;
+export const INCIDENTS_PAGE = 24;
+/** To catch up with a list that was loaded a moment ago. */
+export const BRIEF_PAGE = 8;
+const BRIEF_MS = 10_000;
 /** The server gives no more at once. */
 export const PAGE_MAX = 500;
 const MAX_RETRIES = 3;
@@ -41,6 +45,11 @@ export const keys = {
   incidentLists: ['incidents'] as const,
   anyIncident: ['incident'] as const,
 };
+
+/** Loaded or brought up to date a moment ago: little can have come since. */
+export function isFresh(client: QueryClient, key: readonly unknown[]): boolean {
+  return Date.now() - (client.getQueryState(key)?.dataUpdatedAt ?? 0) < BRIEF_MS;
+}
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({

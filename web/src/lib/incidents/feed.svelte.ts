@@ -6,7 +6,7 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
-import { INCIDENTS_PAGE, keys } from '../api/queries';
+import { BRIEF_PAGE, INCIDENTS_PAGE, isFresh, keys } from '../api/queries';
 import type { Event, Incident } from '../api/types';
 import { filtersKey } from '../filters';
 import type { LiveMessage } from '../live.svelte';
@@ -67,7 +67,8 @@ export class IncidentFeed implements ListFeed {
     if (!data || this.host.atMs() !== null) return;
     const filters = this.host.filters();
     try {
-      const head = await api.incidents({ filters, limit: INCIDENTS_PAGE });
+      const limit = isFresh(this.client, this.#key()) ? BRIEF_PAGE : INCIDENTS_PAGE;
+      const head = await api.incidents({ filters, limit });
       if (this.#stopped || filtersKey(filters) !== filtersKey(this.host.filters())) return;
       // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
       const known = new Set(
