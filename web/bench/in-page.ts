@@ -21,6 +21,13 @@ export function watchPosters(): void {
   window.bench = bench;
   bench.posters = new Promise((done) => {
     let firstMs = 0;
+    // The browser's own word, where it gives one: our frames wait for the scripts, its paint doesn't.
+    let paintedMs = Infinity;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { url?: string })[]) {
+        if (entry.url?.includes('/media/')) paintedMs = Math.min(paintedMs, entry.startTime);
+      }
+    }).observe({ type: 'largest-contentful-paint', buffered: true });
     const look = () => {
       const images = [
         ...document.querySelectorAll<HTMLImageElement>('#first img, [data-testid=timeline] li img'),
@@ -39,7 +46,7 @@ export function watchPosters(): void {
           );
       }
       if (firstMs > 0 && onScreen.length > 0 && there.length === onScreen.length) {
-        done({ firstMs, allMs: performance.now() });
+        done({ firstMs: Math.min(firstMs, paintedMs), allMs: performance.now() });
       } else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
