@@ -19,14 +19,11 @@ let answers: Record<string, unknown> | null = null;
 /** The answer to a call of the API, by its address below `root`; `null`: it didn't come with the page. */
 export function firstAnswer({ method, url }: Request, root: string): Response | null {
   answers ??= read();
+  // Who changes something, or signs out, asks anew from then on.
+  if (method !== 'GET' || performance.now() > GOOD_FOR_MS) answers = {};
   const call = url.startsWith(root) ? url.slice(root.length) : url;
   const answer = answers[call];
   if (answer === undefined) return null;
-  // What is changed meanwhile is asked for anew.
-  if (method !== 'GET' || performance.now() > GOOD_FOR_MS) {
-    answers = {};
-    return null;
-  }
   // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- ours, and made a line above
   delete answers[call];
   return Response.json(answer);
