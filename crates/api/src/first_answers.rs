@@ -48,7 +48,8 @@ impl FirstAnswers {
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Option<Told> {
-        let navigates = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "document");
+        // Not by the destination: a navigation that goes through a service worker has none.
+        let navigates = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
         if !navigates || !has_session(headers) {
             return None;
         }

@@ -531,8 +531,8 @@ async fn a_stream_that_is_woken_for_nothing_ends_with_its_token() {
 }
 
 /// The page as a browser gets it that goes there.
-async fn page(bench: &Bench, path: &str, cookie: &str, dest: &str) -> (axum::http::HeaderMap, String) {
-    let request = Request::get(path).header("cookie", cookie).header("sec-fetch-dest", dest);
+async fn page(bench: &Bench, path: &str, cookie: &str, mode: &str) -> (axum::http::HeaderMap, String) {
+    let request = Request::get(path).header("cookie", cookie).header("sec-fetch-mode", mode);
     let response = bench.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     let headers = response.headers().clone();
@@ -548,7 +548,7 @@ async fn a_page_comes_with_the_answers_that_this_person_may_have() {
         serde_json::from_str(block.split_once("</script>").unwrap().0).unwrap()
     };
     for (cookie, cameras) in [(&anna, 1), (&otto, 2)] {
-        let (headers, html) = page(&bench, "/", cookie, "document").await;
+        let (headers, html) = page(&bench, "/", cookie, "navigate").await;
         assert_eq!(headers["cache-control"], "no-store");
         assert!(!headers.contains_key("etag"));
         let told = answers(&html);
@@ -561,15 +561,15 @@ async fn a_page_comes_with_the_answers_that_this_person_may_have() {
         }
         assert!(told["/api/v1/incidents?limit=24"]["items"].is_array());
     }
-    let (_, html) = page(&bench, "/?view=events", &anna, "document").await;
+    let (_, html) = page(&bench, "/?view=events", &anna, "navigate").await;
     assert_eq!(answers(&html)["/api/v1/events?limit=100"]["items"].as_array().unwrap().len(), 3);
-    let (_, html) = page(&bench, "/cameras", &anna, "document").await;
+    let (_, html) = page(&bench, "/cameras", &anna, "navigate").await;
     assert_eq!(answers(&html).as_object().unwrap().len(), 3);
 
     // A copy for offline, a stranger, an ended session: the page alone, which caches may keep.
-    for (cookie, dest) in [(anna.as_str(), "empty"), ("", "document"), ("camtrail_session=x", "document")] {
-        let (headers, html) = page(&bench, "/", cookie, dest).await;
-        assert!(!html.contains("first-answers"), "{dest}: {html}");
+    for (cookie, mode) in [(anna.as_str(), "cors"), ("", "navigate"), ("camtrail_session=x", "navigate")] {
+        let (headers, html) = page(&bench, "/", cookie, mode).await;
+        assert!(!html.contains("first-answers"), "{mode}: {html}");
         assert_eq!(headers["cache-control"], "no-cache");
         assert!(headers.contains_key("etag"));
     }
@@ -579,7 +579,7 @@ async fn a_page_comes_with_the_answers_that_this_person_may_have() {
 async fn below_a_base_path_the_way_home_has_its_answers_too() {
     let bench = Bench::new("/cams").await;
     let cookie = bench.cookie_of_at("/cams", "anna").await;
-    let (_, html) = page(&bench, "/cams/", &cookie, "document").await;
+    let (_, html) = page(&bench, "/cams/", &cookie, "navigate").await;
     assert!(html.contains("\"/api/v1/incidents?limit=24\""), "{html}");
 }
 
