@@ -32,8 +32,9 @@ for (const basePath of ['', '/cams']) {
       await expect(page.getByTestId('incident-card')).toHaveCount(1);
       const asked: string[] = [];
       page.on('request', (request) => {
-        const { pathname } = new URL(request.url());
-        if (pathname.startsWith(`${basePath}/api/v1/`)) asked.push(pathname.split('/v1/')[1] ?? '');
+        const { pathname, search } = new URL(request.url());
+        if (!pathname.startsWith(`${basePath}/api/v1/`)) return;
+        asked.push(`${pathname.split('/v1/')[1] ?? ''}${search}`);
       });
       await page.reload();
       await expect(page.getByTestId('incident-card')).toHaveCount(1);
@@ -42,6 +43,8 @@ for (const basePath of ['', '/cams']) {
       expect(asked).not.toContain('session');
       expect(asked).not.toContain('cameras');
       expect(asked).not.toContain('groups');
+      // The list as the app asks for it: both sides mean the same page.
+      expect(asked.filter((call) => call.startsWith('incidents'))).toEqual(['incidents?limit=8']);
       // They aren't there for scripts that come later, and no cache has them.
       expect(await page.locator('#first-answers').count()).toBe(0);
       const kept = await page.evaluate(async () => {

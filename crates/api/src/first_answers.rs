@@ -11,6 +11,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Extensions, HeaderMap, Method, Request, StatusCode, header},
 };
+use axum_extra::extract::CookieJar;
 use futures::future::join_all;
 use serde_json::{Map, Value};
 use tower::ServiceExt;
@@ -83,8 +84,7 @@ impl FirstAnswers {
 }
 
 fn has_session(headers: &HeaderMap) -> bool {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).any(|cookie| cookie.trim().starts_with(SESSION_COOKIE))
+    CookieJar::from_headers(headers).get(SESSION_COOKIE).is_some()
 }
 
 /// The list that the page shows, where it shows all of it.

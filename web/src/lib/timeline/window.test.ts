@@ -107,6 +107,20 @@ describe('a long list', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it('fills the page that a list of the past began with, wherever it stands by now', async () => {
+    const { pages: all, pageParams } = data();
+    // The first one was asked for by no cursor; newer ones have come above it since.
+    client.setQueryData(KEY, {
+      pages: all,
+      pageParams: pageParams.map((param: unknown, at) => (at === 20 ? null : param)),
+    });
+    await look(390, 400);
+    expect(rooms()).toContain(20);
+    await look(200, 210);
+    expect(rooms()).not.toContain(20);
+    expect(rooms()).not.toContain(21);
+  });
+
   it('asks again after a failure, as long as it is wanted', async () => {
     await look(390, 400);
     server.failing = true;

@@ -69,12 +69,12 @@ export class PageWindow<T extends { id: string }> {
       for (let index = this.#wanted(key); index !== null; index = this.#wanted(key)) {
         const at = index;
         const page = this.#data(key)?.pages[at];
-        const param = (this.#data(key)?.pageParams[at] ?? null) as Param;
+        const param = this.#param(key, at);
         if (!page?.hollow) break;
         const { oldestTs, newestTs } = page.hollow;
         const items = await this.#stretch(param, oldestTs, newestTs, controller.signal);
         // Another list may stand there by now.
-        if (this.#data(key)?.pageParams[at] !== (param ?? undefined)) break;
+        if (this.#param(key, at) !== param) break;
         this.#change(key, (data) => filled(data, at, items));
       }
     } catch {
@@ -131,6 +131,10 @@ export class PageWindow<T extends { id: string }> {
       return (isRoom(slot) ? slot.page : pageWith(data, slot.id)) ?? [];
     });
     return ends.length > 0 ? { from: Math.min(...ends), to: Math.max(...ends) } : null;
+  }
+
+  #param(key: readonly unknown[], index: number): Param {
+    return (this.#data(key)?.pageParams[index] ?? null) as Param;
   }
 
   #data(key: readonly unknown[]): Pages<T> | undefined {
