@@ -22,7 +22,7 @@ export default defineConfig({
   // Generous: a loaded machine makes a test slow, not wrong.
   timeout: 180_000,
   expect: { timeout: 20_000 },
-  reporter: process.env['CI'] ? 'line' : 'list',
+  reporter: 'list',
   use: {
     baseURL: process.env['CAMTRAIL_URL'] ?? 'http://127.0.0.1:8080',
     locale: 'en-US',

@@ -253,7 +253,8 @@ test('a blur fills the box until the poster is there, and nothing moves', async 
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  await page.reload();
+  // The first posters are asked for by the page itself, whose loading ends with them.
+  await page.reload({ waitUntil: 'commit' });
   const poster = cards(page).locator('.poster');
   await expect(poster).toHaveCSS('background-image', /^url\("data:image\/png;base64,/);
   const before = await poster.boundingBox();

@@ -1,0 +1,24 @@
+/** Towards what is older (1) or newer (-1). */
+export type Direction = 1 | -1;
+
+/**
+ * A step that was asked for before it was known what lies that way. It is kept until it is, so that a key that
+ * is pressed the moment a page opens isn't lost; whoever goes elsewhere meanwhile wants it no more.
+ */
+export class WantedStep {
+  #step = $state.raw<{ from: string; direction: Direction } | null>(null);
+
+  /** Of the page that shows `from`. */
+  keep(from: string, direction: Direction): void {
+    this.#step = { from, direction };
+  }
+
+  drop(): void {
+    this.#step = null;
+  }
+
+  /** Which way, if it was asked for on the page that shows `here`. */
+  from(here: string): Direction | null {
+    return this.#step?.from === here ? this.#step.direction : null;
+  }
+}
