@@ -16,6 +16,7 @@ use camtrail_model::{
         StoredObject,
     },
 };
+use futures::try_join;
 
 use crate::{
     ShownEvent, expiry,
@@ -105,20 +106,22 @@ impl Arrivals {
 
     /// Makes the catalog say what the store says of a capture, and tells what that took.
     pub async fn reconcile(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
-        let mut looked = self.look(key).await?;
-        let mut told = self.settle(key, looked.as_ref()).await?;
-        for _ in 0..LOOKS_MAX {
-            if !told.did.wrote() {
-                return Ok(told);
+        let (mut looked, mut decided) = try_join!(self.look(key), self.decided(key))?;
+        let mut did = None;
+        for _ in 0..=LOOKS_MAX {
+            let (told, again) = self.settle(key, looked.as_ref(), decided).await?;
+            // What was written before counts, where the last write was none.
+            let told = match did {
+                Some(did) if !told.did.wrote() => Reconciled { did, ..told },
+                _ => told,
+            };
+            match again {
+                // Between our look and our write another may have looked later and written earlier.
+                Some(again) if again != looked => looked = again,
+                _ => return Ok(told),
             }
-            // Between our look and our write another may have looked later and written earlier.
-            let again = self.look(key).await?;
-            if again == looked {
-                return Ok(told);
-            }
-            looked = again;
-            let next = self.settle(key, looked.as_ref()).await?;
-            told = if next.did.wrote() { next } else { Reconciled { did: told.did, ..next } };
+            did = Some(told.did);
+            decided = self.decided(key).await?;
         }
         Err(ArrivalError::Retry(format!("{key}: the object comes and goes while it is looked at")))
     }
@@ -149,8 +152,8 @@ impl Arrivals {
 
     /// Completes the record of a capture by its manifest, and tells what that took.
     pub async fn complete(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
-        let did = match self.attach(key).await? {
-            Some((did, _)) => did,
+        let did = match self.manifest(key).await? {
+            Some(manifest) => self.attach(key, &manifest).await?,
             None => match self.nothing_derived(key).await? {
                 Some(did) => did,
                 None => return Ok(Reconciled::nothing(Did::Absent)),
@@ -256,36 +259,41 @@ impl Arrivals {
         }
     }
 
-    /// One write, by one look.
+    /// One write, by one look; and what a second look saw after it, if anything was written.
     async fn settle(
         &self,
         key: &ObjectKey,
         object: Option<&StoredObject>,
-    ) -> Result<Reconciled, ArrivalError> {
+        mut decided: Decided,
+    ) -> Result<(Reconciled, Option<Option<StoredObject>>), ArrivalError> {
         let Some(object) = object else {
             if !self.catalog.remove(key).await.map_err(from_catalog)? {
-                return Ok(Reconciled::nothing(Did::Absent));
+                return Ok((Reconciled::nothing(Did::Absent), None));
             }
-            return Ok(Reconciled::nothing(Did::Removed));
+            return Ok((Reconciled::nothing(Did::Removed), Some(self.look(key).await?)));
         };
         let mut record = self.read(key, object)?;
-        let mut decided = self.decided(key).await?;
         apply(&mut record, &decided);
         let outcome = self.catalog.record(&record).await.map_err(from_catalog)?;
-        // A manifest that came before its record found none to complete.
-        let attached = self.attach(key).await?;
-        let completed = matches!(attached, Some((Attached::Updated, _)));
-        if let Some((Attached::Updated | Attached::Unchanged, manifest)) = attached
-            && record.metadata.sha256 == Some(manifest.sha256)
-        {
-            record = record.completed(&manifest);
+        // A manifest that came before its record found none to complete; what was decided before there was a record
+        // found none to show it. The writes that follow find no record where another removes it meanwhile.
+        let (manifest, again) = if outcome == Recorded::AlreadyPresent {
+            (self.manifest(key).await?, None)
+        } else {
+            let (manifest, again);
+            (manifest, again, decided) = try_join!(self.manifest(key), self.look(key), self.decided(key))?;
+            (manifest, Some(again))
+        };
+        let mut completed = false;
+        if let Some(manifest) = manifest {
+            let attached = self.attach(key, &manifest).await?;
+            completed = attached == Attached::Updated;
+            if attached != Attached::NoRecord && record.metadata.sha256 == Some(manifest.sha256) {
+                record = record.completed(&manifest);
+            }
         }
         if decided.keeps() {
             self.keep(key).await?;
-        }
-        if outcome != Recorded::AlreadyPresent {
-            // What was decided before there was a record found none to show it; what the record says may be older.
-            decided = self.decided(key).await?;
         }
         let (shown, state) = self.show(key, decided).await?;
         if let Some(state) = &state {
@@ -297,7 +305,8 @@ impl Arrivals {
             Recorded::AlreadyPresent if completed || shown == Attached::Updated => Did::Completed,
             Recorded::AlreadyPresent => Did::Already,
         };
-        Ok(Reconciled { did, size: Some(object.size), record: Some(Box::new(record)), state })
+        let told = Reconciled { did, size: Some(object.size), record: Some(Box::new(record)), state };
+        Ok((told, again))
     }
 
     /// What the object says of itself.
@@ -357,14 +366,12 @@ impl Arrivals {
             .map_err(|error| ArrivalError::Permanent(format!("{manifest_key}: {error}")))
     }
 
-    /// `None`: there is no manifest.
-    async fn attach(&self, key: &ObjectKey) -> Result<Option<(Attached, MediaManifest)>, ArrivalError> {
-        let Some(manifest) = self.manifest(key).await? else { return Ok(None) };
-        let outcome = self.catalog.attach_media(key, &manifest).await.map_err(from_catalog)?;
+    async fn attach(&self, key: &ObjectKey, manifest: &MediaManifest) -> Result<Attached, ArrivalError> {
+        let outcome = self.catalog.attach_media(key, manifest).await.map_err(from_catalog)?;
         if outcome == Attached::Updated {
             tracing::debug!(%key, poster = manifest.poster, "event completed");
         }
-        Ok(Some((outcome, manifest)))
+        Ok(outcome)
     }
 }
 

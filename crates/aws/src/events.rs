@@ -11,6 +11,7 @@ use camtrail_model::{
     ObjectKey,
     ports::{Attached, CatalogError, Recorded},
 };
+use futures::{join, try_join};
 
 use crate::{
     article::{self, ArticleRow},
@@ -113,24 +114,29 @@ pub(crate) async fn record(
     let sha256 = record.metadata.sha256.map(|digest| digest.to_string());
     let mut is_prepared = false;
     for round in 1..=ROUNDS_MAX {
-        let there = present(db, key).await?;
+        let (there, old_rows) = try_join!(present(db, key), article::rows_of(db, key))?;
         if there.as_ref().is_some_and(|there| {
             (&there.sha256, there.size, there.complete) == (&sha256, record.size, record.metadata.complete)
         }) {
             return Ok(Recorded::AlreadyPresent);
         }
-        if !is_prepared {
-            days.ensure(db, timeline_date(record), key.kind()).await?;
-            let clock = Clock::Said(record.metadata.time.clock_error_ms);
-            cameras::seen(db, key.camera(), record.metadata.received_at, clock).await?;
-            is_prepared = true;
-        }
         let plan = match &there {
             Some(there) => replace(db, record, there).await?,
-            None => insert(db, known, record).await?,
+            None => insert(db, known, record, &old_rows).await?,
+        };
+        let prepare = async |is_prepared: bool| {
+            if is_prepared {
+                return Ok(());
+            }
+            let clock = Clock::Said(record.metadata.time.clock_error_ms);
+            let day = Box::pin(days.ensure(db, timeline_date(record), key.kind()));
+            let camera = Box::pin(cameras::seen(db, key.camera(), record.metadata.received_at, clock));
+            try_join!(day, camera).map(drop)
         };
         let (rows, outcome) = (plan.rows.clone(), plan.outcome);
-        match commit(db, plan.writes, &plan.told).await {
+        let written = commit_after(db, plan.writes, &plan.told, prepare(is_prepared)).await;
+        is_prepared = true;
+        match written {
             Ok(()) => {
                 known.insert(key.camera());
                 return Ok(outcome);
@@ -150,16 +156,29 @@ pub(crate) fn crowded(key: &ObjectKey) -> CatalogError {
 }
 
 /// Takes numbers, writes all, and gives the numbers back where that failed.
-pub(crate) async fn commit(
+pub(crate) async fn commit(db: &Db, writes: Vec<TransactWriteItem>, told: &[Told]) -> Result<(), Failure> {
+    commit_after(db, writes, told, async { Ok(()) }).await
+}
+
+/// The same after `prepare`, which is done while the numbers are fetched.
+async fn commit_after(
     db: &Db,
     mut writes: Vec<TransactWriteItem>,
     told: &[Told],
+    prepare: impl Future<Output = Result<(), CatalogError>>,
 ) -> Result<(), Failure> {
+    let passing = |error: CatalogError| Failure::Passing(error.to_string());
     let lasting = |error: CatalogError| Failure::Lasting(error.to_string());
-    let numbers = Numbers::take(db, told.len()).await.map_err(|error| Failure::Passing(error.to_string()))?;
-    // Last, so that the members before keep their places.
-    writes.extend(numbers.tell(db, told).map_err(lasting)?);
-    let outcome = db.transact(writes, numbers.deadline()).await;
+    let (numbers, prepared) = join!(Box::pin(Numbers::take(db, told.len())), prepare);
+    let numbers = numbers.map_err(passing)?;
+    let outcome = match prepared {
+        Ok(()) => {
+            // Last, so that the members before keep their places.
+            writes.extend(numbers.tell(db, told).map_err(lasting)?);
+            db.transact(writes, numbers.deadline()).await
+        }
+        Err(error) => Err(passing(error)),
+    };
     if outcome.is_err() {
         numbers.give_back(db).await;
     }
@@ -194,7 +213,13 @@ fn write_event(
     ])
 }
 
-async fn insert(db: &Db, known: &Known, record: &CatalogRecord) -> Result<Plan, CatalogError> {
+/// `old_rows` are the article's own of the same object, which make room for the full ones.
+async fn insert(
+    db: &Db,
+    known: &Known,
+    record: &CatalogRecord,
+    old_rows: &[ArticleRow],
+) -> Result<Plan, CatalogError> {
     let key = &record.object_key;
     let mut writes = write_event(db, record, None)?;
     writes.push(cameras::count(db, key, 1)?);
@@ -204,12 +229,10 @@ async fn insert(db: &Db, known: &Known, record: &CatalogRecord) -> Result<Plan, 
         writes.push(cameras::introduce(db, key.camera())?);
         told.push(Told::Camera(key.camera().clone()));
     }
-    let mut outcome = Recorded::Inserted;
-    for row in article::rows_of(db, key).await? {
-        // The article's own record of the same object makes room for the full one.
-        writes.extend(remove_article(db, &row)?);
-        outcome = Recorded::Replaced;
+    for row in old_rows {
+        writes.extend(remove_article(db, row)?);
     }
+    let outcome = if old_rows.is_empty() { Recorded::Inserted } else { Recorded::Replaced };
     Ok(Plan { writes, told, rows: 1..3, outcome })
 }
 

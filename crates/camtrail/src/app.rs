@@ -5,33 +5,11 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
-use anyhow::{Context, bail};
-use camtrail_api::{
-    Api, ApiConfig, ApiParts, FtpStatus, FtpTrouble, MediaStatus, Notifications, Oidc, RetentionStatus,
-    SpoolStatus, Status, StatusSource, Webhook,
-};
-use camtrail_arrival::{Arrivals, ByNotification, Function};
-use camtrail_auth::{Passwords, SigningKey};
-use camtrail_catalog::SqliteLedger;
-use camtrail_derive::{Deriver, Maker, MakerParts, Manifests, Scratch};
+use anyhow::Context;
 use camtrail_durable::Reserve;
-use camtrail_gateway::{
-    Book, Desk, Diagnosis, FtpLogin, FtpStorage, Parts, ShipConfig, Shipper, ShipperStatus, SpoolIntake,
-};
-use camtrail_media::{Ffmpeg, FfmpegConfig};
-use camtrail_model::{
-    CameraZones, Millis,
-    ports::{ArrivalSink, Clock, MediaTool, ObjectStore, SystemClock},
-};
-use camtrail_oidc::Provider;
-use camtrail_retention::{RetentionConfig, Sweeper};
-use camtrail_spool::{Spool, SpoolConfig};
-use camtrail_store::{LocalStore, S3Config, S3Store};
-use camtrail_webapp::Embedded;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -39,111 +17,16 @@ use tokio::{
 };
 
 use crate::{
-    announce::Announcer,
-    catalogs::Catalogs,
-    config::{ArrivalMode, OidcSettings, Settings, StoreSettings},
-    doors::{self, Watches},
+    box_status::BoxStatus,
+    config::{ArrivalMode, Settings, StoreSettings},
+    data_dir::DataDir,
+    doors,
     first_start::{self, Given, Shown},
     measured::{self, Measured},
     notifications::ApiLinks,
     people::People,
+    rooms::{Rooms, bind_advice},
 };
-
-/// What goes where below the data dir.
-pub(crate) struct DataDir(PathBuf);
-
-impl DataDir {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
-    }
-    pub(crate) fn spool(&self) -> PathBuf {
-        self.0.join("spool")
-    }
-    pub(crate) fn store(&self) -> PathBuf {
-        self.0.join("store")
-    }
-    pub(crate) fn catalog(&self) -> PathBuf {
-        self.0.join("catalog.db")
-    }
-    pub(crate) fn ledger(&self) -> PathBuf {
-        self.0.join("ledger.db")
-    }
-    /// Notes of uploads in parts.
-    fn multipart(&self) -> PathBuf {
-        self.0.join("multipart")
-    }
-    fn run(&self) -> PathBuf {
-        self.0.join("run")
-    }
-    pub(crate) fn taken(&self) -> PathBuf {
-        self.0.join("taken.db")
-    }
-    /// What is to be told to others.
-    pub(crate) fn notify(&self) -> PathBuf {
-        self.0.join("notify.db")
-    }
-    /// Which objects of other buckets were imported.
-    pub(crate) fn imported(&self) -> PathBuf {
-        self.0.join("imported.db")
-    }
-    /// What is made later, while it is made: by the server, or by a command beside it.
-    pub(crate) fn scratch(&self, whose: &str) -> PathBuf {
-        self.0.join("scratch").join(whose)
-    }
-    pub(crate) fn backfill_lock(&self) -> PathBuf {
-        self.run().join("backfill.lock")
-    }
-    /// How far an interrupted rebuild came.
-    pub(crate) fn rebuild(&self) -> PathBuf {
-        self.0.join("rebuild.json")
-    }
-    pub(crate) fn rebuild_lock(&self) -> PathBuf {
-        self.run().join("rebuild.lock")
-    }
-    /// Where a running program takes files from other processes of this machine.
-    pub(crate) fn handover(&self) -> PathBuf {
-        self.run().join("handover.sock")
-    }
-    fn reserve(&self) -> Reserve {
-        Reserve::new(self.0.join("reserve"))
-    }
-    /// Where a running program listens; `None`: none runs here.
-    pub(crate) fn running(&self) -> Option<serde_json::Value> {
-        let lock = File::open(self.run().join("lock")).ok()?;
-        match lock.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => {
-                serde_json::from_slice(&fs::read(self.addresses()).ok()?).ok()
-            }
-            _ => None,
-        }
-    }
-    fn addresses(&self) -> PathBuf {
-        self.run().join("addresses.json")
-    }
-
-    /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
-    pub(crate) fn claim(&self) -> anyhow::Result<File> {
-        let place = self.0.display();
-        camtrail_durable::create_dirs(&self.run()).with_context(|| {
-            format!(
-                "data_dir {place} can't be written: choose another with --data-dir, or give this user access"
-            )
-        })?;
-        let lock = File::create(self.run().join("lock"))
-            .with_context(|| format!("data_dir {place} can't be written"))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(lock),
-            Err(fs::TryLockError::WouldBlock) => {
-                bail!(
-                    "data_dir {place} is in use by another Camtrail: stop that one, or choose another with --data-dir"
-                )
-            }
-            Err(fs::TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("data_dir {place} can't be locked"))
-            }
-        }
-    }
-}
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,294 +50,6 @@ pub(crate) struct App {
     tasks: JoinSet<()>,
     shipper: JoinHandle<()>,
     _lock: File,
-}
-
-/// Tells the API how the box is doing.
-pub(crate) struct BoxStatus {
-    watches: Watches,
-    spool: Spool,
-    spool_max_bytes: u64,
-    shipper: Arc<Mutex<ShipperStatus>>,
-    media: Arc<Ffmpeg>,
-    ftp: SocketAddr,
-    diagnosis: Diagnosis,
-    /// `None`: the bucket's and the tables' own rules remove events.
-    retention: Option<RetentionConfig>,
-}
-
-impl StatusSource for BoxStatus {
-    fn status(&self) -> Status {
-        let usage = self.spool.usage();
-        let shipper = self.shipper.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let spool = SpoolStatus {
-            entries: usage.entries,
-            bytes: usage.bytes,
-            max_bytes: self.spool_max_bytes,
-            failing: shipper.failing,
-            problem: shipper.last_error,
-        };
-        let utc = |at: Millis| format!("{:.3}", at.timestamp());
-        let troubles = self.diagnosis.recent().into_iter().map(|trouble| FtpTrouble {
-            kind: trouble.kind.as_str().to_owned(),
-            peer: trouble.peer.to_string(),
-            account: trouble.account,
-            count: trouble.count,
-            last_at: utc(trouble.last_at),
-            advice: trouble.advice,
-        });
-        let problem = self.media.problem();
-        Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            media: Some(MediaStatus { available: problem.is_none(), problem }),
-            ftp: Some(FtpStatus { address: self.ftp.to_string(), troubles: troubles.collect() }),
-            watches: self.watches.status(),
-            spool: Some(spool),
-            retention: self
-                .retention
-                .map(|kept| RetentionStatus { days: kept.keep.map(whole_days), max_bytes: kept.max_bytes }),
-            now: utc(SystemClock.now()),
-        }
-    }
-}
-
-/// Retention is configured in days.
-fn whole_days(keep: Duration) -> u32 {
-    u32::try_from(keep.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX)
-}
-
-/// Whether this process removes events; else the bucket and the tables do, by rules of their own.
-fn sweeps(settings: &Settings) -> bool {
-    settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared()
-}
-
-/// What the stages share.
-pub(crate) struct Rooms {
-    pub(crate) spool: Spool,
-    pub(crate) store: Arc<dyn ObjectStore>,
-    pub(crate) catalogs: Catalogs,
-    sink: Arc<dyn ArrivalSink>,
-    ledger: SqliteLedger,
-    media: Arc<Ffmpeg>,
-    pub(crate) passwords: Arc<Passwords>,
-    pub(crate) zones: Arc<CameraZones>,
-    pub(crate) clock: Arc<dyn Clock>,
-    manifests: Manifests,
-    derive: Deriver,
-}
-
-impl Rooms {
-    /// Opens what is on disk and recovers what an earlier run left.
-    pub(crate) async fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
-        let config = SpoolConfig { max_bytes: settings.spool_max_bytes };
-        let (spool, recovery) = Spool::open(&dir.spool(), config).context("opening the spool")?;
-        if recovery.entries > 0 {
-            tracing::info!(
-                entries = recovery.entries,
-                cut = recovery.cut,
-                "the spool holds uploads of an earlier run"
-            );
-        }
-        let media = Arc::new(Ffmpeg::discover(FfmpegConfig::default()));
-        if let Some(problem) = media.problem() {
-            tracing::warn!("{problem}");
-        }
-        let store = open_store(dir, &settings.store)?;
-        let catalogs = Catalogs::open(dir, settings).await?;
-        let zones = Arc::new(settings.zones.clone());
-        let arrivals = Arc::new(Arrivals::new(store.clone(), catalogs.events.clone(), zones.clone()));
-        let sink = sink(arrivals, settings)?;
-        let manifests = Manifests::new(store.clone());
-        let scratch = Scratch::open(&dir.scratch("serve")).context("making room for what is made later")?;
-        let maker = Maker::new(MakerParts {
-            store: store.clone(),
-            sink: sink.clone(),
-            media: media.clone(),
-            manifests: manifests.clone(),
-            scratch,
-        });
-        Ok(Self {
-            spool,
-            store,
-            catalogs,
-            sink,
-            ledger: SqliteLedger::open(&dir.ledger(), &settings.base)?,
-            media,
-            passwords: Arc::new(Passwords::new()?),
-            zones,
-            clock: Arc::new(SystemClock),
-            manifests,
-            derive: Deriver::new(maker),
-        })
-    }
-
-    pub(crate) fn shipper(&self, settings: &Settings) -> (Shipper, FtpStorage) {
-        if settings.small.any() {
-            // Beside the start: a driver that hangs takes seconds to be given up.
-            let media = self.media.clone();
-            tokio::spawn(async move { media.encoder().await });
-        }
-        Shipper::new(Parts {
-            spool: self.spool.clone(),
-            store: self.store.clone(),
-            sink: self.sink.clone(),
-            cameras: Arc::new(Book(self.catalogs.events.clone())),
-            ledger: Arc::new(self.ledger.clone()),
-            media: self.media.clone(),
-            manifests: self.manifests.clone(),
-            later: settings.preview_always.then(|| self.derive.clone()),
-            zones: self.zones.clone(),
-            clock: self.clock.clone(),
-            config: Arc::new(ShipConfig {
-                base: settings.base.clone(),
-                remux: settings.remux,
-                remux_limit: settings.remux_limit,
-                poster: settings.poster,
-                small: settings.small.clone(),
-                keep_original: settings.keep_original,
-            }),
-        })
-    }
-
-    /// The way into the spool for all but FTP.
-    pub(crate) fn intake(&self) -> SpoolIntake {
-        SpoolIntake::new(self.spool.clone(), self.clock.clone())
-    }
-
-    /// Takes files from other processes of this machine.
-    pub(crate) fn desk(&self) -> Desk {
-        Desk::new(self.intake(), Arc::new(self.ledger.clone()), self.store.clone())
-    }
-
-    fn arrivals(&self) -> Arc<Arrivals> {
-        let catalog = self.catalogs.events.clone();
-        Arc::new(Arrivals::new(self.store.clone(), catalog, self.zones.clone()))
-    }
-
-    /// Removes what is due; where others tell the catalog of objects, the bucket's own rules do that.
-    pub(crate) fn sweeper(&self, settings: &Settings) -> Sweeper {
-        Sweeper {
-            store: self.store.clone(),
-            sink: self.arrivals(),
-            expiry: Arc::new(self.catalogs.local.clone()),
-            ledger: Arc::new(self.ledger.clone()),
-            clock: self.clock.clone(),
-            config: settings.retention,
-        }
-    }
-
-    fn ftp_server(&self, settings: &Settings, storage: FtpStorage) -> anyhow::Result<camtrail_ftp::Server> {
-        let login = FtpLogin::new(
-            settings.accounts.clone(),
-            Some(self.catalogs.ftp_accounts.clone()),
-            self.passwords.clone(),
-            self.clock.clone(),
-        );
-        let config = camtrail_ftp::ServerConfig {
-            listen: settings.ftp_listen,
-            passive_ports: settings.passive_ports.clone(),
-            passive_host: settings.passive_host.clone(),
-            banner: "Camtrail".to_owned(),
-            tls: settings.ftp_tls.clone(),
-            max_connections: settings.ftp_connections,
-            max_connections_per_ip: settings.ftp_connections_per_address,
-            ..camtrail_ftp::ServerConfig::default()
-        };
-        camtrail_ftp::Server::bind(config, Arc::new(login), Arc::new(storage))
-            .with_context(|| bind_advice("ftp.listen", "CAMTRAIL__FTP__LISTEN", settings.ftp_listen))
-    }
-
-    pub(crate) async fn api(
-        &self,
-        settings: &Settings,
-        status: Arc<BoxStatus>,
-        measured: Arc<Measured>,
-        notifications: Option<Arc<dyn Notifications>>,
-        stop: watch::Receiver<bool>,
-    ) -> anyhow::Result<Api> {
-        let secret = self.catalogs.accounts.secret("links", &camtrail_auth::random_bytes::<32>()?).await?;
-        Ok(Api::new(ApiParts {
-            catalog: self.catalogs.events.clone(),
-            accounts: self.catalogs.accounts.clone(),
-            sign_in_failures: self.catalogs.sign_in_failures.clone(),
-            groups: self.catalogs.groups.clone(),
-            review: self.catalogs.review.clone(),
-            shares: self.catalogs.shares.clone(),
-            api_tokens: self.catalogs.api_tokens.clone(),
-            audit: self.catalogs.audit.clone(),
-            pushes: self.catalogs.pushes.clone(),
-            notifications,
-            tokens: self.catalogs.tokens.clone(),
-            intake: Some(Arc::new(self.intake())),
-            store: self.store.clone(),
-            sink: self.arrivals(),
-            derive: Some(self.derive.clone()),
-            zones: self.zones.clone(),
-            cameras: settings.cameras.clone(),
-            passwords: self.passwords.clone(),
-            clock: self.clock.clone(),
-            key: SigningKey::new(secret),
-            web: Arc::new(Embedded),
-            status,
-            metrics: Some(measured),
-            oidc: settings.oidc.clone().map(sign_in_by).transpose()?,
-            webhook: settings.arrival_token.clone().map(|token| Webhook {
-                function: Function::new(self.arrivals(), settings.base.clone(), settings.store.bucket()),
-                token,
-            }),
-            config: ApiConfig {
-                base_path: settings.base_path.clone(),
-                public_url: settings.public_url.clone(),
-                tls: settings.http_tls.is_some(),
-                trusted_proxies: settings.trusted_proxies.clone(),
-                live: settings.live,
-                people: settings.people,
-                metrics: settings.metrics,
-            },
-            stop,
-        }))
-    }
-}
-
-/// Who is told of objects and manifests.
-fn sink(arrivals: Arc<Arrivals>, settings: &Settings) -> anyhow::Result<Arc<dyn ArrivalSink>> {
-    Ok(match (&settings.arrival, &settings.arrival_token) {
-        (ArrivalMode::Inline, _) => arrivals,
-        (ArrivalMode::Notified, _) => Arc::new(ByNotification),
-        (ArrivalMode::Announced(url), Some(token)) => {
-            Arc::new(Announcer::new(url, token.clone(), settings.store.bucket())?)
-        }
-        (ArrivalMode::Announced(_), None) => bail!("arrival.url needs arrival.token_file"),
-    })
-}
-
-fn sign_in_by(oidc: OidcSettings) -> anyhow::Result<Oidc> {
-    let provider = Provider::new(oidc.provider).context("preparing for the sign-in provider")?;
-    Ok(Oidc::new(provider, oidc.name, oidc.session))
-}
-
-fn open_store(dir: &DataDir, settings: &StoreSettings) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    Ok(match settings {
-        StoreSettings::Local => Arc::new(LocalStore::open(&dir.store()).context("opening the store")?),
-        StoreSettings::S3(config) => Arc::new(open_bucket(dir, config)?),
-    })
-}
-
-pub(crate) fn open_bucket(dir: &DataDir, config: &S3Config) -> anyhow::Result<S3Store> {
-    let config = S3Config { notes_dir: dir.multipart(), ..config.clone() };
-    S3Store::open(&config).with_context(|| format!("preparing for the bucket {}", config.bucket))
-}
-
-/// Binds before anything else is started, and says what to do where that fails.
-async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| bind_advice("http.listen", "CAMTRAIL__HTTP__LISTEN", address))
-}
-
-fn bind_advice(key: &str, variable: &str, address: SocketAddr) -> String {
-    format!(
-        "{key} {address} can't be opened: is another program using it? choose another address with {variable}"
-    )
 }
 
 impl App {
@@ -564,6 +159,18 @@ impl App {
 
 pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Binds before anything else is started, and says what to do where that fails.
+async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| bind_advice("http.listen", "CAMTRAIL__HTTP__LISTEN", address))
+}
+
+/// Whether this process removes events; else the bucket and the tables do, by rules of their own.
+fn sweeps(settings: &Settings) -> bool {
+    settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared()
 }
 
 /// Makes the reserve (again) when there is room for it.

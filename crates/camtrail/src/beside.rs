@@ -11,9 +11,10 @@ use camtrail_model::ports::ObjectStore;
 use camtrail_store::LocalStore;
 
 use crate::{
-    app::{DataDir, open_bucket},
     catalogs::Catalogs,
     config::{Settings, StoreSettings},
+    data_dir::DataDir,
+    rooms::open_bucket,
 };
 
 /// What a command works with.

@@ -15,9 +15,9 @@ use camtrail_model::ports::{
     SignInFailures,
 };
 
-use crate::{app::DataDir, config::Settings};
 #[cfg(feature = "aws")]
 use crate::{config::CatalogSettings, ftp_accounts::FtpAccounts};
+use crate::{config::Settings, data_dir::DataDir};
 
 #[cfg(feature = "aws")]
 /// How often changes that other processes made are looked for, for live pages.

@@ -10,10 +10,7 @@ use camtrail_gateway::{WatchConfig, WatchStatus, Watcher};
 use camtrail_model::ports::SystemClock;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::{
-    app::{DataDir, Rooms},
-    config::Settings,
-};
+use crate::{config::Settings, data_dir::DataDir, rooms::Rooms};
 
 /// How the watched folders are doing. Clones share it.
 #[derive(Clone, Default)]

@@ -6,11 +6,13 @@
 mod announce;
 mod app;
 mod beside;
+mod box_status;
 mod catalogs;
 mod cli;
 mod commands;
 mod config;
 mod connections;
+mod data_dir;
 mod doors;
 mod first_start;
 #[cfg(feature = "aws")]
@@ -22,6 +24,7 @@ mod measured;
 mod memory;
 mod notifications;
 mod people;
+mod rooms;
 
 use std::process::ExitCode;
 

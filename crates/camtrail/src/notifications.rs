@@ -20,10 +20,7 @@ use camtrail_notify::{
 use camtrail_spool::Spool;
 use futures::future::BoxFuture;
 
-use crate::{
-    app::{DataDir, Rooms},
-    config::Settings,
-};
+use crate::{config::Settings, data_dir::DataDir, rooms::Rooms};
 
 /// Links, once there is an API that answers them.
 #[derive(Clone, Default)]

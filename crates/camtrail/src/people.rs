@@ -21,12 +21,14 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower::ServiceExt as _;
 
 use crate::{
-    app::{BoxStatus, Rooms, until},
+    app::until,
+    box_status::BoxStatus,
     config::Settings,
     connections, first_start,
     https::{Https, TlsListener},
     measured::Measured,
     notifications::{ApiLinks, Desk},
+    rooms::Rooms,
 };
 
 /// How long the start waits for tables.

@@ -15,10 +15,10 @@ use camtrail_model::{
 };
 
 use crate::{
-    app::DataDir,
     catalogs::Catalogs,
     cli::{CameraCommand, ConfigArgs, UsageError},
     config,
+    data_dir::DataDir,
 };
 
 /// The databases, and the log of who did what.

@@ -20,11 +20,11 @@ use jiff::civil::Date;
 
 use self::tally::Tally;
 use crate::{
-    app::DataDir,
     beside::{Beside, writable},
     cli::{BackfillArgs, BackfillWhat, UsageError},
     commands::serve::stop_signal,
     config,
+    data_dir::DataDir,
 };
 
 /// Events at once: one encodes while the other is fetched; ffmpeg's own bounds stand.

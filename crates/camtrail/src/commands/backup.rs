@@ -22,9 +22,9 @@ use serde_json::json;
 
 use self::tree::Copied;
 use crate::{
-    app::DataDir,
     cli::BackupArgs,
     config::{self, Settings, StoreSettings, overlap, real},
+    data_dir::DataDir,
 };
 
 /// The note of a backup that is whole.

@@ -12,10 +12,11 @@ use anyhow::Context;
 use camtrail_auth::readable_password;
 
 use crate::{
-    app::{App, DataDir, Shape},
+    app::{App, Shape},
     cli::{ConfigArgs, DemoArgs},
     commands::serve::{print_welcome, scheme, stop_signal},
     config::{self, CatalogSettings, StoreSettings},
+    data_dir::DataDir,
     first_start::{Given, Shown},
 };
 

@@ -18,9 +18,10 @@ use anyhow::bail;
 
 use self::report::Report;
 use crate::{
-    app::{DataDir, Shape},
+    app::Shape,
     cli::DoctorArgs,
     config::{self, CatalogSettings, StoreSettings},
+    data_dir::DataDir,
 };
 
 pub(crate) async fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{printed, serve::reachable};
-use crate::{app::DataDir, cli::ConfigArgs, config};
+use crate::{cli::ConfigArgs, config, data_dir::DataDir};
 
 /// Each door must have answered by then.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -35,9 +35,9 @@ use self::{
     tally::{Outcome, Tally},
 };
 use crate::{
-    app::DataDir,
     cli::ImportArgs,
     config::{self, Settings},
+    data_dir::DataDir,
 };
 
 /// Files handed over at once: their fsyncs share.

@@ -24,10 +24,10 @@ use self::{
     tally::Tally,
 };
 use crate::{
-    app::DataDir,
     beside::{Beside, look_only},
     cli::RebuildArgs,
     config::{self, CatalogSettings, Settings, StoreSettings},
+    data_dir::DataDir,
 };
 
 /// Objects looked at, at once: their commits share.

@@ -4,7 +4,7 @@ use anyhow::Context;
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::ports::{Clock, SystemClock};
 
-use crate::{app::DataDir, cli::ConfigArgs, config};
+use crate::{cli::ConfigArgs, config, data_dir::DataDir};
 
 pub(crate) async fn retention(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::settings(args)?;

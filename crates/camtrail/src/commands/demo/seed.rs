@@ -24,7 +24,7 @@ use super::{
     happenings::{Capture, PLACES, happenings},
     pictures::{Album, SIZE},
 };
-use crate::{app::DataDir, cli::DemoArgs};
+use crate::{cli::DemoArgs, data_dir::DataDir};
 
 /// Records that share a commit (the catalog's own bound).
 const TOGETHER: usize = 256;

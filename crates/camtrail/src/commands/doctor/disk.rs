@@ -11,8 +11,8 @@ use indicatif::DecimalBytes;
 
 use super::report::Report;
 use crate::{
-    app::DataDir,
     config::{Settings, StoreSettings},
+    data_dir::DataDir,
 };
 
 const CHECK: &str = "data_dir";

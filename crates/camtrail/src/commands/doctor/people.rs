@@ -4,7 +4,7 @@ use camtrail_catalog::SqliteCatalog;
 use camtrail_model::ports::{Accounts, Catalog as _, Clock as _, Role, SystemClock};
 
 use super::report::Report;
-use crate::{app::DataDir, config::Settings};
+use crate::{config::Settings, data_dir::DataDir};
 
 pub(super) async fn look(report: &mut Report, dir: &DataDir, settings: &Settings, running: bool) {
     const CHECK: &str = "catalog";

@@ -13,10 +13,7 @@ use tokio::{
 };
 
 use super::report::Report;
-use crate::{
-    app::{DataDir, Shape},
-    config::Settings,
-};
+use crate::{app::Shape, config::Settings, data_dir::DataDir};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 

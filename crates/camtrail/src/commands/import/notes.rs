@@ -10,7 +10,7 @@ use camtrail_model::{
 };
 use camtrail_store::SourceObject;
 
-use crate::app::DataDir;
+use crate::data_dir::DataDir;
 
 pub(super) struct Notes {
     db: SqliteTaken,

@@ -9,10 +9,7 @@ use camtrail_model::names::is_in_progress;
 use camtrail_spool::Spool;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use crate::{
-    app::{DataDir, Rooms},
-    config::Settings,
-};
+use crate::{config::Settings, data_dir::DataDir, rooms::Rooms};
 
 /// A server that has the data dir and no socket yet is starting.
 const START_WITHIN: Duration = Duration::from_secs(10);
