@@ -48,6 +48,33 @@ fn commands_in_the_guides_exist_with_their_options() {
     assert!(looked_at >= 5, "{looked_at}");
 }
 
+/// Cargo reads every member of the workspace, whatever is built.
+#[test]
+fn the_image_is_built_of_all_that_the_workspace_names() {
+    let ignored = file("deploy/docker/Dockerfile.dockerignore");
+    let let_through: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let manifest = file("Cargo.toml");
+    let (_, members) = manifest.split_once("members = [").unwrap();
+    let members = members.split(']').next().unwrap();
+    let members: Vec<&str> = members.split(',').map(|member| member.trim().trim_matches('"')).collect();
+    assert!(members.len() >= 3, "{members:?}");
+    for member in members.iter().filter(|member| !member.is_empty()) {
+        let folder = member.trim_end_matches("/*");
+        let is_there = let_through.iter().any(|path| path.split('/').next() == Some(folder));
+        assert!(is_there, "{member} is a member of the workspace, and the image is built without it");
+    }
+}
+
+#[test]
+fn every_design_page_is_named_in_the_architecture() {
+    let architecture = file("docs/ARCHITECTURE.md");
+    let pages = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/design")).unwrap();
+    for page in pages {
+        let name = page.unwrap().file_name().into_string().unwrap();
+        assert!(architecture.contains(&format!("(design/{name})")), "{name}");
+    }
+}
+
 #[test]
 fn the_container_has_few_rights_and_ports_that_fit() {
     let image = file("deploy/docker/Dockerfile");

@@ -141,6 +141,36 @@ test.describe('on a phone, below a base path', () => {
   });
 });
 
+test('told that too much was missed, the page asks for all of it again', async ({ page }) => {
+  await uploadBoth('backyard');
+  await page.goto(box.url);
+  await signIn(page, ADMIN);
+  const stream = [
+    'retry: 600000',
+    '',
+    'event: ready',
+    'id: 1',
+    'data: {"seq":1,"poll_ms":600000}',
+    '',
+    'event: reset',
+    'id: 2',
+    'data: {}',
+    '',
+    '',
+  ].join('\n');
+  await expect(cards(page).first()).toBeVisible();
+  await page.route(/\/api\/v1\/live/, (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: stream }),
+  );
+  const whole = page.waitForResponse((response) =>
+    /\/api\/v1\/events\?.*limit=100/.test(response.url()),
+  );
+  await page.reload();
+  expect((await whole).status()).toBe(200);
+  await expect(cards(page).first()).toBeVisible();
+  await page.unroute(/\/api\/v1\/live/);
+});
+
 test('where answers can’t stream, news come by asking, and nothing looks broken between', async ({
   page,
 }) => {

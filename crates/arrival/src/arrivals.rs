@@ -153,7 +153,7 @@ impl Arrivals {
     /// Completes the record of a capture by its manifest, and tells what that took.
     pub async fn complete(&self, key: &ObjectKey) -> Result<Reconciled, ArrivalError> {
         let did = match self.manifest(key).await? {
-            Some(manifest) => self.attach(key, &manifest).await?,
+            Some(manifest) => self.attach(key, manifest).await?.0,
             None => match self.nothing_derived(key).await? {
                 Some(did) => did,
                 None => return Ok(Reconciled::nothing(Did::Absent)),
@@ -286,7 +286,7 @@ impl Arrivals {
         };
         let mut completed = false;
         if let Some(manifest) = manifest {
-            let attached = self.attach(key, &manifest).await?;
+            let (attached, manifest) = self.attach(key, manifest).await?;
             completed = attached == Attached::Updated;
             if attached != Attached::NoRecord && record.metadata.sha256 == Some(manifest.sha256) {
                 record = record.completed(&manifest);
@@ -366,12 +366,29 @@ impl Arrivals {
             .map_err(|error| ArrivalError::Permanent(format!("{manifest_key}: {error}")))
     }
 
-    async fn attach(&self, key: &ObjectKey, manifest: &MediaManifest) -> Result<Attached, ArrivalError> {
-        let outcome = self.catalog.attach_media(key, manifest).await.map_err(from_catalog)?;
-        if outcome == Attached::Updated {
-            tracing::debug!(%key, poster = manifest.poster, "event completed");
+    /// Completes the record by `manifest`, and then by whatever came in its place meanwhile; gives the last one.
+    async fn attach(
+        &self,
+        key: &ObjectKey,
+        mut manifest: MediaManifest,
+    ) -> Result<(Attached, MediaManifest), ArrivalError> {
+        let mut did = Attached::Unchanged;
+        for _ in 0..=LOOKS_MAX {
+            match self.catalog.attach_media(key, &manifest).await.map_err(from_catalog)? {
+                Attached::NoRecord => return Ok((Attached::NoRecord, manifest)),
+                Attached::Unchanged => return Ok((did, manifest)),
+                Attached::Updated => {
+                    tracing::debug!(%key, poster = manifest.poster, "event completed");
+                    did = Attached::Updated;
+                }
+            }
+            // Between our look and our write another may have looked later and written earlier.
+            match self.manifest(key).await? {
+                Some(again) if again != manifest => manifest = again,
+                _ => return Ok((did, manifest)),
+            }
         }
-        Ok(outcome)
+        Err(ArrivalError::Retry(format!("{key}: its manifest changes while it is looked at")))
     }
 }
 

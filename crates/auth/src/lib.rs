@@ -14,4 +14,4 @@ pub use passwords::{Passwords, hash_password, is_password_hash};
 pub use random::{RandomError, Token, random_bytes, readable_password};
 pub use sign::{SigningKey, mac};
 pub use sign_ins::{MemoryFailures, SignIns};
-pub use throttle::{Rule, Throttle};
+pub use throttle::{Attempt, Rule, Throttle, place};

@@ -80,6 +80,10 @@ impl Db {
         writes: Vec<TransactWriteItem>,
         deadline: Instant,
     ) -> Result<(), Failure> {
+        // Before the first try, too: taking the numbers, and what was done meanwhile, may have taken long.
+        if Instant::now() >= deadline {
+            return Err(Failure::Late("the change's number has grown too old to be used".to_owned()));
+        }
         let token = token();
         let call = self
             .client

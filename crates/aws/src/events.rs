@@ -144,7 +144,8 @@ pub(crate) async fn record(
             Err(Failure::Condition(failed)) if failed.iter().all(|at| rows.contains(at)) => {
                 return Err(CatalogError::IdTaken { key: key.to_string() });
             }
-            Err(Failure::Condition(_)) => pause(round).await,
+            // With other numbers; what was prepared stays so.
+            Err(Failure::Condition(_) | Failure::Late(_)) => pause(round).await,
             Err(failure) => return Err(failure.into()),
         }
     }

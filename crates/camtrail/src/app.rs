@@ -148,7 +148,7 @@ impl App {
         })
     }
 
-    /// Stops in order: no new uploads, then what is under way, then shipping.
+    /// Stops all at once: nothing new is taken, what is under way gets a grace, and what isn't shipped stays in the spool.
     pub(crate) async fn stop(mut self) {
         let _ = fs::remove_file(&self.addresses);
         let _ = self.stop.send(true);

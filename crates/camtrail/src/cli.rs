@@ -191,7 +191,7 @@ pub(crate) enum Command {
     /// Recreate the catalog from the store alone: record what is there, forget what is gone.
     ///
     /// Works beside a running server and without one. May be interrupted and run again: it goes on where it was.
-    /// Users, camera accounts, notes and protection are not in the store: those that are in the catalog stay.
+    /// Users, camera accounts, tokens and shares are not in the store: those that are in the catalog stay.
     Rebuild(RebuildArgs),
     /// Take in an existing folder tree or bucket, with any known camera naming; its files are only read.
     ///
@@ -262,7 +262,7 @@ pub(crate) enum UserCommand {
     Add {
         /// The name that they sign in with.
         name: String,
-        /// A viewer looks and changes nothing; without this and --viewer and --cameras, the user is an admin.
+        /// A viewer looks, marks and shares, and changes nothing else; without this and --viewer and --cameras, the user is an admin.
         #[arg(long, value_enum)]
         role: Option<RoleArg>,
         /// The same as --role viewer.

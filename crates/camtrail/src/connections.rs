@@ -1,14 +1,22 @@
 //! HTTP connections: a bounded number, none of which may dawdle.
 //!
 //! Promises: who opens a connection and sends no whole request head in time loses it (what a kept-alive one waits for,
-//! too), so a handful of slow strangers can't hold all of them; what is under way at a stop may end within a grace.
+//! too), and no place has more than a quarter of them, so slow strangers can't hold all of them; what is under way at a stop may end within a grace.
 //! Refuses: HTTP/2 and upgrades, which nothing here needs.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use camtrail_auth::place;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Semaphore, watch},
@@ -19,6 +27,9 @@ use crate::app::until;
 
 /// Connections at once; more wait to be accepted. Live streams are a thousand of them at most.
 const CONNECTIONS_MAX: u32 = 2_048;
+/// Of those, from one place: a stranger who opens all that he can holds up himself. This machine, where proxies are, and
+/// proxies that are trusted may have all.
+const FROM_ONE_PLACE: u32 = CONNECTIONS_MAX / 4;
 /// A request's head must be there by then, counted from the connection's start or the request before.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// The largest head, and what is buffered of a body.
@@ -26,21 +37,74 @@ const BUFFER_MAX_BYTES: usize = 128 * 1024;
 /// What is under way may go on for so long when the program stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped`, and then what is under way.
-pub(crate) async fn serve<L: Listener<Addr = SocketAddr>>(
-    listener: L,
-    router: Router,
-    stopped: watch::Receiver<bool>,
-) {
-    serve_with(HEAD_WITHIN, listener, router, stopped).await;
+/// What is asked of those who connect.
+#[derive(Clone)]
+pub(crate) struct Bounds {
+    head_within: Duration,
+    from_one_place: u32,
+    /// Whoever comes from there stands for many.
+    proxies: Arc<[IpNet]>,
 }
 
-async fn serve_with<L: Listener<Addr = SocketAddr>>(
-    head_within: Duration,
+impl Bounds {
+    pub(crate) fn new(trusted_proxies: &[IpNet]) -> Self {
+        Self { head_within: HEAD_WITHIN, from_one_place: FROM_ONE_PLACE, proxies: trusted_proxies.into() }
+    }
+
+    fn is_bounded(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        !peer.is_loopback() && !self.proxies.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// How many connections each place has.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<HashMap<IpAddr, u32>>>);
+
+impl Places {
+    /// One more; `None`: it has all that it may have.
+    fn enter(&self, peer: IpAddr, bounds: &Bounds) -> Option<Entered> {
+        let place = place(peer);
+        let mut places = self.lock();
+        let count = places.entry(place).or_default();
+        if *count >= bounds.from_one_place && bounds.is_bounded(peer) {
+            return None;
+        }
+        *count += 1;
+        Some(Entered { places: self.clone(), place })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that counts until it is dropped.
+struct Entered {
+    places: Places,
+    place: IpAddr,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut places = self.places.lock();
+        if let Some(count) = places.get_mut(&self.place) {
+            *count -= 1;
+            if *count == 0 {
+                places.remove(&self.place);
+            }
+        }
+    }
+}
+
+/// Serves until `stopped`, and then what is under way.
+pub(crate) async fn serve<L: Listener<Addr = SocketAddr>>(
+    bounds: Bounds,
     mut listener: L,
     router: Router,
     stopped: watch::Receiver<bool>,
 ) {
+    let places = Places::default();
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
         let accepted = async {
@@ -53,10 +117,16 @@ async fn serve_with<L: Listener<Addr = SocketAddr>>(
             () = until(stopped.clone()) => break,
         };
         let Some((permit, accepted)) = accepted else { break };
+        let peer = accepted.1;
+        let Some(entered) = places.enter(peer.ip(), &bounds) else {
+            tracing::debug!(%peer, most = bounds.from_one_place, "a connection too many from one place was closed");
+            continue;
+        };
+        let head_within = bounds.head_within;
         let (router, stopped) = (router.clone(), stopped.clone());
         tokio::spawn(async move {
             connection(accepted, head_within, router, stopped).await;
-            drop(permit);
+            drop((entered, permit));
         });
     }
     drop(listener);
@@ -108,7 +178,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        (address, stop, tokio::spawn(serve_with(HEAD, listener, router, stopped)))
+        let bounds = Bounds { head_within: HEAD, ..Bounds::new(&[]) };
+        (address, stop, tokio::spawn(serve(bounds, listener, router, stopped)))
     }
 
     async fn answer(stream: &mut TcpStream) -> String {
@@ -132,6 +203,25 @@ mod tests {
         let mut quick = TcpStream::connect(address).await.unwrap();
         quick.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         assert!(answer(&mut quick).await.ends_with("there"));
+    }
+
+    #[test]
+    fn one_place_has_no_more_than_its_share() {
+        let bounds = Bounds { from_one_place: 3, ..Bounds::new(&["192.0.2.7/32".parse().unwrap()]) };
+        let places = Places::default();
+        let enter = |peer: &str| places.enter(peer.parse().unwrap(), &bounds);
+        let mut there: Vec<_> = ["2001:db8::1", "2001:db8::2", "2001:db8::3"].map(enter).into();
+        assert!(there.iter().all(Option::is_some));
+        assert!(enter("2001:db8::4").is_none(), "one network is one place");
+        assert!(enter("2001:db8:0:1::4").is_some());
+        there.pop();
+        assert!(enter("2001:db8::4").is_some(), "one went");
+        for proxy in ["127.0.0.1", "::1", "192.0.2.7", "::ffff:192.0.2.7"] {
+            let many: Vec<_> = (0..10).map(|_| enter(proxy)).collect();
+            assert!(many.iter().all(Option::is_some), "{proxy} stands for many");
+        }
+        drop(there);
+        assert!(places.lock().is_empty());
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -83,11 +84,17 @@ impl DataDir {
     /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
     pub(crate) fn claim(&self) -> anyhow::Result<File> {
         let place = self.0.display();
+        let is_new = !self.0.exists();
         camtrail_durable::create_dirs(&self.run()).with_context(|| {
             format!(
                 "data_dir {place} can't be written: choose another with --data-dir, or give this user access"
             )
         })?;
+        if is_new {
+            // Password hashes, keys and everybody's pictures: whoever shares it says so with chmod.
+            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700))
+                .with_context(|| format!("data_dir {place} can't be made private"))?;
+        }
         let lock = File::create(self.run().join("lock"))
             .with_context(|| format!("data_dir {place} can't be written"))?;
         match lock.try_lock() {

@@ -62,11 +62,16 @@ async fn make_admin(
         })
     };
     if let Some(password) = given {
-        let there = accounts.user(ADMIN).await?;
-        let hash = there.as_ref().map(|user| user.password_hash.as_str());
-        // Hashing anew would end everybody's sessions at each start.
-        if !passwords.verify(password.as_bytes(), hash).await {
-            accounts.put_user(&user(password).await?).await?;
+        let Some(there) = accounts.user(ADMIN).await? else {
+            accounts.add_user(&user(password).await?).await?;
+            return Ok(None);
+        };
+        // A password that was changed since, or whom somebody locked out, doesn't come back with a restart.
+        if there.disabled || !passwords.verify(password.as_bytes(), Some(&there.password_hash)).await {
+            tracing::warn!(
+                "CAMTRAIL_ADMIN_PASSWORD is for first starts: the user admin is there and has another password, or is \
+                 disabled; `camtrail user passwd admin` changes it"
+            );
         }
         return Ok(None);
     }

@@ -94,6 +94,9 @@ impl Accounts for FtpAccounts {
     async fn put_user(&self, user: &User) -> Result<(), AccountsError> {
         self.shared.put_user(user).await
     }
+    async fn change_user(&self, before: &User, after: &User) -> Result<bool, AccountsError> {
+        self.shared.change_user(before, after).await
+    }
     async fn add_user(&self, user: &User) -> Result<bool, AccountsError> {
         self.shared.add_user(user).await
     }

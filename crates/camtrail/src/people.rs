@@ -24,7 +24,8 @@ use crate::{
     app::until,
     box_status::BoxStatus,
     config::Settings,
-    connections, first_start,
+    connections::{self, Bounds},
+    first_start,
     https::{Https, TlsListener},
     measured::Measured,
     notifications::{ApiLinks, Desk},
@@ -59,6 +60,7 @@ impl People {
     ) -> anyhow::Result<Option<String>> {
         let stop = self.stop.clone();
         let http = Door::open(http, &self.settings, tasks, &stop)?;
+        let bounds = Bounds::new(&self.settings.trusted_proxies);
         let is_shared = self.settings.catalog.is_shared();
         let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
             Ok(opened) => opened,
@@ -66,7 +68,7 @@ impl People {
         };
         match opened {
             Ok((router, shown)) => {
-                tasks.spawn(serve(http, router, stop));
+                tasks.spawn(serve(http, bounds, router, stop));
                 Ok(shown)
             }
             Err(error) if is_shared => {
@@ -75,7 +77,7 @@ impl People {
                     "people's accounts can't be reached now: nobody can sign in until they can; uploads are taken"
                 );
                 let ready = Arc::new(OnceLock::new());
-                tasks.spawn(serve(http, when(ready.clone()), stop.clone()));
+                tasks.spawn(serve(http, bounds, when(ready.clone()), stop.clone()));
                 tasks.spawn(async move {
                     tokio::select! {
                         () = self.keep_trying(&ready) => {}
@@ -163,9 +165,9 @@ impl Door {
     }
 }
 
-async fn serve(door: Door, router: Router, stopped: watch::Receiver<bool>) {
+async fn serve(door: Door, bounds: Bounds, router: Router, stopped: watch::Receiver<bool>) {
     match door {
-        Door::Plain(tcp) => connections::serve(tcp, router, stopped).await,
-        Door::Tls(tls) => connections::serve(tls, router, stopped).await,
+        Door::Plain(tcp) => connections::serve(bounds, tcp, router, stopped).await,
+        Door::Tls(tls) => connections::serve(bounds, tls, router, stopped).await,
     }
 }

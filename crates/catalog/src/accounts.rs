@@ -23,6 +23,10 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
+fn find_user(db: &Connection, name: &str) -> rusqlite::Result<Option<User>> {
+    db.query_row(&format!("SELECT {USER_COLUMNS} FROM users WHERE name = ?1"), [name], user).optional()
+}
+
 fn put_user(db: &Connection, user: &User) -> rusqlite::Result<()> {
     let before: Option<(String, bool)> = db
         .query_row("SELECT password_hash, disabled FROM users WHERE name = ?1", [&user.name], |row| {
@@ -57,13 +61,7 @@ impl SqliteCatalog {
 impl Accounts for SqliteCatalog {
     async fn user(&self, name: &str) -> Result<Option<User>, AccountsError> {
         let name = name.to_owned();
-        self.db
-            .read(move |db| {
-                db.query_row(&format!("SELECT {USER_COLUMNS} FROM users WHERE name = ?1"), [name], user)
-                    .optional()
-                    .map_err(from_sqlite)
-            })
-            .await
+        self.db.read(move |db| find_user(db, &name).map_err(from_sqlite)).await
     }
 
     async fn users(&self) -> Result<Vec<User>, AccountsError> {
@@ -79,6 +77,20 @@ impl Accounts for SqliteCatalog {
     async fn put_user(&self, user: &User) -> Result<(), AccountsError> {
         let user = user.clone();
         self.db.write(move |db| put_user(db, &user).map_err(from_sqlite)).await
+    }
+
+    async fn change_user(&self, before: &User, after: &User) -> Result<bool, AccountsError> {
+        let (before, after) = (before.clone(), after.clone());
+        self.db
+            .write(move |db| {
+                let there = find_user(db, &before.name).map_err(from_sqlite)?;
+                let is_still = there.as_ref() == Some(&before);
+                if is_still {
+                    put_user(db, &after).map_err(from_sqlite)?;
+                }
+                Ok(is_still)
+            })
+            .await
     }
 
     async fn add_user(&self, user: &User) -> Result<bool, AccountsError> {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
-use camtrail_auth::{Passwords, Throttle};
+use camtrail_auth::{Passwords, Rule, Throttle, place};
 use camtrail_ftp::{Account, Authenticator, LoginError};
 use camtrail_model::ports::{Accounts, Clock};
 
@@ -26,8 +26,9 @@ pub struct FtpLogin {
     made: Option<Arc<dyn Accounts>>,
     passwords: Arc<Passwords>,
     clock: Arc<dyn Clock>,
-    /// By address and account: a stranger who guesses at a camera's account locks out himself, not the camera.
-    throttle: Throttle<(IpAddr, String)>,
+    /// By place and account: a stranger who guesses at a camera's account locks out himself, not the camera. Names that
+    /// are nobody's count together.
+    throttle: Throttle<(IpAddr, Option<String>)>,
 }
 
 impl FtpLogin {
@@ -57,19 +58,19 @@ impl FtpLogin {
 #[async_trait]
 impl Authenticator for FtpLogin {
     async fn login(&self, peer: IpAddr, user: &str, password: &[u8]) -> Result<Account, LoginError> {
-        /// What a throttle key keeps of a name that a stranger made up.
-        const KEY_MAX_CHARS: usize = 64;
-        let key = (peer, user.chars().take(KEY_MAX_CHARS).collect::<String>());
-        if let Some(retry_after) = self.throttle.wait(&key, self.clock.now()) {
-            return Err(LoginError::Throttled { retry_after });
-        }
         let found = self.find(user).await?;
+        let (rule, name) = match &found {
+            Some(_) => (Rule::ACCOUNT, Some(user.to_owned())),
+            None => (Rule::PLACE, None),
+        };
+        let attempt = self.throttle.attempt(rule, (place(peer), name), self.clock.now());
+        let attempt = attempt.map_err(|retry_after| LoginError::Throttled { retry_after })?;
         let hash = found.as_ref().map(|(hash, _)| hash.as_str());
         if !self.passwords.verify(password, hash).await {
-            self.throttle.failed(key, self.clock.now());
+            attempt.failed(self.clock.now());
             return Err(LoginError::Denied);
         }
-        self.throttle.succeeded(&key);
+        attempt.succeeded();
         let scope = found.map(|(_, scope)| scope).unwrap_or_default();
         Ok(Account { name: user.to_owned(), scope })
     }

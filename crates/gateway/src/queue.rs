@@ -116,6 +116,9 @@ impl Queue {
         if waiting.is_none() {
             self.later.retain(|(_, id), _| *id != entry.id);
         }
+        for busy in self.busy.values_mut() {
+            busy.behind.retain(|behind| behind.id != entry.id);
+        }
         let owned: Vec<NameKey> = self
             .busy
             .iter()
@@ -230,11 +233,17 @@ impl Queue {
         self.big_running -= usize::from(is_big(entry));
     }
 
-    /// It was shipped. Says whether that opened the door.
-    pub(crate) fn succeeded(&mut self, entry: &SpoolEntry) -> bool {
+    /// It is gone from the spool, and the store was not asked: whether the other side takes uploads is as unknown as
+    /// before.
+    pub(crate) fn noted(&mut self, entry: &SpoolEntry) {
         self.give_back(entry);
         self.failures.remove(&entry.id);
         self.free(&name_key(entry));
+    }
+
+    /// It was shipped. Says whether that opened the door.
+    pub(crate) fn succeeded(&mut self, entry: &SpoolEntry) -> bool {
+        self.noted(entry);
         let opened = std::mem::take(&mut self.door).until.is_some();
         if opened {
             self.all_failed_are_ready();
@@ -420,6 +429,48 @@ mod tests {
         queue.add(entry(0, "a.jpg", 1), None);
         assert_eq!(number(queue.take(now)), Some(0));
         assert!(queue.take(now + Duration::from_mins(20)).is_none(), "and only once");
+    }
+
+    #[test]
+    fn one_that_waited_behind_its_name_and_was_renamed_goes_once() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.add(entry(0, "a.jpg", 1), None);
+        queue.add(entry(1, "a.jpg", 1), None);
+        let first = queue.take(now).unwrap();
+        assert!(queue.take(now).is_none(), "1 waits behind it");
+        queue.add(entry(1, "b.jpg", 1), None);
+        assert_eq!(number(queue.take(now)), Some(1));
+        queue.succeeded(&first);
+        assert!(queue.take(now).is_none(), "a worker has it");
+    }
+
+    #[test]
+    fn a_sidecar_during_an_outage_opens_nothing() {
+        let (mut queue, now) = (queue(SHUT_AFTER.into()), Instant::now());
+        for _ in 0..SHUT_AFTER {
+            let entry = queue.take(now).unwrap();
+            queue.failed(entry, Trouble::Elsewhere, now);
+        }
+        queue.add(entry(9, "clip.idx", 1), None);
+        let late = now + LONGEST_WAIT * 2;
+        let knocker = queue.take(late).unwrap();
+        assert_eq!(knocker.received_at.0, 9, "untried ones first");
+        queue.noted(&knocker);
+        assert_eq!(number(queue.take(late)), Some(0), "another one knocks at once");
+        assert!(queue.take(late).is_none(), "and alone");
+    }
+
+    /// All workers busy and something due: the loop above must sleep until one is done, and not until then.
+    #[test]
+    fn what_is_due_is_woken_by_taking() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.add(entry(0, "a.jpg", 1), None);
+        let taken = queue.take(now).unwrap();
+        queue.put_back(taken, now);
+        assert!(queue.next_wake(now) <= now);
+        let taken = queue.take(now).unwrap();
+        assert!(queue.next_wake(now) > now);
+        queue.succeeded(&taken);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use camtrail_model::{
         ObjectStore, Shipment, StoreError, TestUpload,
     },
 };
-use camtrail_spool::{Spool, SpoolEntry, SpoolError, TransferEnd};
+use camtrail_spool::{EntryId, Spool, SpoolEntry, SpoolError, TransferEnd};
 
 use crate::{
     original,
@@ -175,7 +175,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
                 if cut.object_key != key {
                     remove_superseded(parts, &cut, &Successor { key: &key, entry }).await?;
                 } else if cut.original_sha256 != entry.sha256 {
-                    forget_upload(parts, &cut).await?;
+                    forget_upload(parts, &cut, &entry.id).await?;
                     parts.ledger.forget(&key, &cut.original_sha256).await?;
                 }
             }
@@ -232,7 +232,7 @@ pub(crate) async fn ship(parts: &Parts, entry: &SpoolEntry, held: bool) -> Resul
         remove_superseded(parts, cut, &Successor { key: &placed.key, entry }).await?;
     }
     for cut in &placed.overwritten {
-        forget_upload(parts, cut).await?;
+        forget_upload(parts, cut, &entry.id).await?;
         parts.ledger.forget(&placed.key, &cut.original_sha256).await?;
     }
     let keeps = parts.config.keep_original && object.remuxed;
@@ -381,13 +381,14 @@ pub(crate) async fn measure(path: PathBuf) -> Result<(u64, Digest), ShipError> {
 }
 
 /// The cut upload itself may still be in the spool, waiting for its poster: shipped again after a restart it would be an
-/// event beside its whole one.
-async fn forget_upload(parts: &Parts, cut: &Shipment) -> Result<(), ShipError> {
+/// event beside its whole one. `whole` is that one, which may have the very same bytes, and still needs them.
+async fn forget_upload(parts: &Parts, cut: &Shipment, whole: &EntryId) -> Result<(), ShipError> {
     let spool = parts.spool.clone();
-    let cut = cut.clone();
+    let (cut, whole) = (cut.clone(), whole.clone());
     let forgotten = tokio::task::spawn_blocking(move || {
         let is_it = |entry: &SpoolEntry| {
-            entry.sha256 == cut.original_sha256
+            entry.id != whole
+                && entry.sha256 == cut.original_sha256
                 && entry.start.camera == cut.camera
                 && entry.original_name() == cut.original_name
         };
@@ -410,7 +411,7 @@ struct Successor<'a> {
 /// tombstone says the same to all who look.
 async fn remove_superseded(parts: &Parts, cut: &Shipment, by: &Successor<'_>) -> Result<(), ShipError> {
     let old = &cut.object_key;
-    forget_upload(parts, cut).await?;
+    forget_upload(parts, cut, &by.entry.id).await?;
     if matters(parts, old).await? {
         parts.ledger.forget(old, &cut.original_sha256).await?;
         tracing::info!(key = %old, by = %by.key, "a cut upload stays beside its whole one: somebody protected it, or wrote a note");

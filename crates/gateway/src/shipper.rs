@@ -45,6 +45,8 @@ const HELD_POLL: Duration = Duration::from_millis(200);
 /// What a worker came to.
 enum Done {
     Shipped,
+    /// It leaves the spool, and says nothing of the store: a sidecar, a camera's test, or one that was gone already.
+    Noted,
     NotYet,
 }
 
@@ -93,12 +95,15 @@ impl Shipper {
         let mut running: JoinSet<(Arc<SpoolEntry>, Result<Done, ShipError>)> = JoinSet::new();
         let finishing = Finishing::default();
         while !*stop.borrow() {
+            let now = Instant::now();
             while running.len() < AT_ONCE
-                && let Some(entry) = queue.take(Instant::now())
+                && let Some(entry) = queue.take(now)
             {
                 running.spawn(self.work(entry, &finishing));
             }
-            let wake = queue.next_wake(Instant::now());
+            let wake = queue.next_wake(now);
+            // What is due waits for a worker then, not for time.
+            let has_room = running.len() < AT_ONCE;
             tokio::select! {
                 fresh = self.parts.spool.fresh() => {
                     for entry in fresh.into_iter().filter(|entry| !finishing.has(&entry.id)) {
@@ -107,7 +112,7 @@ impl Shipper {
                     }
                 }
                 Some(done) = running.join_next() => self.done(&mut queue, done),
-                () = tokio::time::sleep_until(wake) => {}
+                () = tokio::time::sleep_until(wake), if has_room => {}
                 _ = stop.changed() => {}
             }
         }
@@ -147,7 +152,7 @@ impl Shipper {
             // In this order: once it isn't held, what its header says is final.
             let held = parts.spool.is_held(&entry.id);
             // Its header may have changed since it was queued; or it has gone.
-            let Some(current) = parts.spool.entry(&entry.id) else { return (entry, Ok(Done::Shipped)) };
+            let Some(current) = parts.spool.entry(&entry.id) else { return (entry, Ok(Done::Noted)) };
             let started = Instant::now();
             let stored = match isolated(&parts, &current, held).await {
                 Ok(Shipped::Event(stored)) => {
@@ -156,7 +161,7 @@ impl Shipper {
                 }
                 Ok(Shipped::Noted) => {
                     let forgotten = forget(&parts, &view, &current).await;
-                    return (entry, forgotten.map(|()| Done::Shipped));
+                    return (entry, forgotten.map(|()| Done::Noted));
                 }
                 Ok(Shipped::NotYet) => return (entry, Ok(Done::NotYet)),
                 Err(error) => return (entry, Err(error)),
@@ -201,6 +206,12 @@ impl Shipper {
                     tracing::info!("the store takes uploads again; what waited goes now, oldest first");
                 }
                 status.last_error = None;
+            }
+            Ok(Done::Noted) => {
+                queue.noted(&entry);
+                if queue.failing() == 0 {
+                    status.last_error = None;
+                }
             }
             Err(error) => {
                 metrics::counter!(SHIP_FAILURES).increment(1);

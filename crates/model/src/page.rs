@@ -37,7 +37,7 @@ pub struct EventQuery {
 }
 
 /// How many events a page holds: 1 to 500.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PageSize(u16);
 
 impl PageSize {
@@ -49,6 +49,16 @@ impl PageSize {
     /// `None` outside 1 to [`Self::MAX`].
     pub fn new(limit: u16) -> Option<Self> {
         (1..=Self::MAX).contains(&limit).then_some(Self(limit))
+    }
+
+    /// The size that is nearest to `limit`.
+    #[must_use]
+    pub const fn at_most(limit: u16) -> Self {
+        match limit {
+            0 => Self(1),
+            limit if limit > Self::MAX => Self(Self::MAX),
+            limit => Self(limit),
+        }
     }
 
     /// The number.

@@ -6,13 +6,13 @@
 
 mod guard;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use camtrail_model::{
     DerivedFiles, DerivedKey, EventState, Millis, ObjectKey,
     ports::{ArrivalError, ArrivalSink, CatalogError, Clock, Expiry, Kept, Ledger, ObjectStore, StoreError},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use guard::ClockGuard;
@@ -21,6 +21,8 @@ use guard::ClockGuard;
 const BATCH: usize = 256;
 /// Events that are removed at once.
 const AT_ONCE: usize = 8;
+/// Events that a sweep leaves behind because the store refuses to give them up; then it ends, and says so.
+const LEFT_MAX: usize = 1_000;
 /// Of events that are due by size, so many are looked at ahead, for the answer of one command; then four times as many,
 /// and so on. Each is some 200 bytes.
 const LOOKED_AHEAD: usize = 10_000;
@@ -143,62 +145,76 @@ impl Sweeper {
         }
     }
 
-    /// Removes what is due: by age if the clock is trusted, then by size.
+    /// Removes what is due: by age if the clock is trusted, then by size. What the store refuses to give up stays, and is
+    /// told when all else is done.
     pub async fn sweep(&self, clock_is_trusted: bool) -> Result<Swept, SweepError> {
-        let mut swept = Swept::default();
+        let mut sweep = Sweep::default();
         let before = self.config.oldest_kept(self.clock.now()).filter(|_| clock_is_trusted);
         if let Some(before) = before {
             // What a box without a clock stored stands before all others: it isn't in the way of those behind it.
-            self.remove_while(FIRST_PLAUSIBLE, &mut swept, |kept| is_due_by_age(kept, Some(before))).await?;
+            self.remove_while(FIRST_PLAUSIBLE, &mut sweep, Due::Before(before)).await?;
         }
         if let Some(max_bytes) = self.config.max_bytes {
-            let mut over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes);
-            self.remove_while(Millis(i64::MIN), &mut swept, |kept| {
-                let is_due = over > 0;
-                over = over.saturating_sub(kept.size);
-                is_due
-            })
-            .await?;
+            let over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes);
+            self.remove_while(Millis(i64::MIN), &mut sweep, Due::Bytes(over)).await?;
         }
         if let Some(before) = before {
             self.ledger.forget_before(before).await?;
         }
-        Ok(swept)
+        match sweep.refused {
+            Some(error) => Err(error),
+            None => Ok(sweep.swept),
+        }
     }
 
-    /// Removes the oldest that were stored at `since` or later, as long as `is_due` says so.
-    async fn remove_while(
-        &self,
-        since: Millis,
-        swept: &mut Swept,
-        mut is_due: impl FnMut(&Kept) -> bool + Send,
-    ) -> Result<(), SweepError> {
+    /// Removes the oldest that were stored at `since` or later, as long as they are due.
+    async fn remove_while(&self, since: Millis, sweep: &mut Sweep, mut due: Due) -> Result<(), SweepError> {
         loop {
-            let oldest = self.expiry.oldest(since, BATCH).await?;
-            let due: Vec<Kept> = oldest.into_iter().take_while(|kept| is_due(kept)).collect();
-            let (found, mut has_removed) = (due.len(), false);
+            let oldest = self.expiry.oldest(since, BATCH + sweep.left.len()).await?;
+            let batch: Vec<Kept> = oldest
+                .into_iter()
+                .filter(|kept| !sweep.left.contains(&kept.object_key))
+                .take(BATCH)
+                .take_while(|kept| due.takes(kept))
+                .collect();
+            let mut goes_on = batch.len() == BATCH;
             // All of them go, in whatever order: several, so that their waits for the disk and the catalog are shared.
-            let mut going =
-                stream::iter(due).map(|kept| self.remove_unless_protected(kept)).buffer_unordered(AT_ONCE);
-            while let Some(removed_bytes) = going.try_next().await? {
-                let Some(bytes) = removed_bytes else { continue };
-                has_removed = true;
-                swept.events += 1;
-                swept.bytes += bytes;
+            let mut going = stream::iter(batch)
+                .map(async |kept| (self.remove_unless_protected(&kept).await, kept))
+                .buffer_unordered(AT_ONCE);
+            while let Some((outcome, kept)) = going.next().await {
+                match outcome {
+                    Ok(true) => {
+                        sweep.swept.events += 1;
+                        sweep.swept.bytes += kept.size;
+                        continue;
+                    }
+                    Ok(false) => {}
+                    // One object that can't go must not be in the way of those behind it.
+                    Err(error @ SweepError::Store(StoreError::Refused(_))) if sweep.left.len() < LEFT_MAX => {
+                        tracing::warn!(key = %kept.object_key, %error, "an event that is due could not be removed");
+                        sweep.refused.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+                due.gives_back(&kept);
+                sweep.left.insert(kept.object_key);
+                // Others may be due in its place.
+                goes_on = true;
             }
-            if found < BATCH || !has_removed {
+            if !goes_on {
                 return Ok(());
             }
         }
     }
 
-    /// The bytes of what went.
-    async fn remove_unless_protected(&self, kept: Kept) -> Result<Option<u64>, SweepError> {
+    /// Whether it went.
+    async fn remove_unless_protected(&self, kept: &Kept) -> Result<bool, SweepError> {
         if self.is_protected(&kept.object_key).await? {
-            return Ok(None);
+            return Ok(false);
         }
         self.remove(&kept.object_key).await?;
-        Ok(Some(kept.size))
+        Ok(true)
     }
 
     /// Whether a person has protected it since the batch was read, by the store's word; then its record shows that now.
@@ -231,6 +247,44 @@ impl Sweeper {
         self.sink.object_changed(key).await?;
         tracing::debug!(%key, "event removed by retention");
         Ok(())
+    }
+}
+
+/// What a sweep did so far.
+#[derive(Default)]
+struct Sweep {
+    swept: Swept,
+    /// What was due and stayed: somebody protected it meanwhile, or the store refuses. It isn't tried again.
+    left: HashSet<ObjectKey>,
+    /// The first refusal.
+    refused: Option<SweepError>,
+}
+
+/// What is due, the oldest first.
+enum Due {
+    /// Stored before this moment.
+    Before(Millis),
+    /// So many bytes more have to go.
+    Bytes(u64),
+}
+
+impl Due {
+    fn takes(&mut self, kept: &Kept) -> bool {
+        match self {
+            Self::Before(before) => is_due_by_age(kept, Some(*before)),
+            Self::Bytes(over) => {
+                let is_due = *over > 0;
+                *over = over.saturating_sub(kept.size);
+                is_due
+            }
+        }
+    }
+
+    /// It was taken and stays: others have to go in its place.
+    fn gives_back(&mut self, kept: &Kept) {
+        if let Self::Bytes(over) = self {
+            *over = over.saturating_add(kept.size);
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Sweeps over a real store, catalog and ledger, with a clock that is turned.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    path::Path,
     sync::atomic::{AtomicI64, Ordering},
 };
 
+use async_trait::async_trait;
 use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, EventQuery, ObjectBase, PageSize,
-    ports::{Catalog, PutWhen},
+    ports::{Catalog, Listing, PutOutcome, PutWhen, StoredObject, Version},
     testing,
 };
 use camtrail_store::LocalStore;
@@ -25,6 +27,57 @@ struct TurnedClock(AtomicI64);
 impl Clock for TurnedClock {
     fn now(&self) -> Millis {
         Millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A store that gives up anything but some objects.
+struct Holding {
+    store: Arc<LocalStore>,
+    held: Vec<String>,
+}
+
+#[async_trait]
+impl ObjectStore for Holding {
+    async fn put_file(
+        &self,
+        key: &str,
+        source: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        self.store.put_file(key, source, metadata, when).await
+    }
+    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.store.put_bytes(key, bytes).await
+    }
+    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        self.store.head(key).await
+    }
+    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get_bytes(key, max_bytes).await
+    }
+    async fn get_versioned(&self, key: &str, max: u64) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get_versioned(key, max).await
+    }
+    async fn replace_bytes(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        was: Option<&Version>,
+    ) -> Result<bool, StoreError> {
+        self.store.replace_bytes(key, bytes, was).await
+    }
+    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
+        self.store.fetch(key, dest, max_bytes).await
+    }
+    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        self.store.list(folder, after).await
+    }
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        if self.held.iter().any(|held| held == key) {
+            return Err(StoreError::Refused(format!("{key} is under a legal hold")));
+        }
+        self.store.delete(key).await
     }
 }
 
@@ -81,6 +134,10 @@ impl Bench {
             page.items.iter().map(|event| event.object_key.file().as_str().to_owned()).collect();
         names.sort();
         names
+    }
+
+    async fn listed_count(&self) -> usize {
+        self.catalog.oldest(Millis(i64::MIN), 100_000).await.unwrap().len()
     }
 
     async fn due(&self) -> Swept {
@@ -181,6 +238,26 @@ async fn more_than_a_batch_goes_in_one_sweep() {
     bench.pass_days(31);
     assert_eq!(bench.sweeper.sweep(true).await.unwrap().events, 300);
     assert!(bench.listed().await.is_empty());
+}
+
+/// One object that nobody may delete must not fill the disk: those behind it go, by age and by size, and it is told.
+#[tokio::test]
+async fn what_the_store_holds_is_in_nobodys_way() {
+    let mut bench = Bench::new(Some(30), Some(100));
+    let mut held = Vec::new();
+    for n in 0..BATCH + 4 {
+        let record = bench.event(&format!("{n:04}.jpg"), 1).await;
+        if n < 3 {
+            held.push(record.object_key.to_string());
+        }
+    }
+    bench.sweeper.store = Arc::new(Holding { store: bench.store.clone(), held });
+    let error = bench.sweeper.sweep(false).await.unwrap_err();
+    assert!(error.to_string().contains("legal hold"), "{error}");
+    assert_eq!(bench.listed_count().await, 100, "by size: others went in their place");
+    bench.pass_days(31);
+    assert!(bench.sweeper.sweep(true).await.is_err());
+    assert_eq!(bench.listed().await, ["0000.jpg", "0001.jpg", "0002.jpg"]);
 }
 
 /// Protected after the batch was read, or by a catalog that doesn't show it: the store's word counts at the last moment.

@@ -107,10 +107,9 @@ impl Spool {
 
     /// Begins an upload. Nothing is promised for it before [`SpoolWriter::commit`].
     pub fn begin(&self, start: UploadStart) -> Result<SpoolWriter, SpoolError> {
-        if self.inner.bytes.load(Ordering::Relaxed) >= self.inner.config.max_bytes {
-            return Err(self.full());
-        }
-        SpoolWriter::create(self.clone(), start)
+        let is_full = self.inner.bytes.load(Ordering::Relaxed) >= self.inner.config.max_bytes;
+        let begun = if is_full { Err(self.full()) } else { SpoolWriter::create(self.clone(), start) };
+        begun.inspect_err(writer::count_failure)
     }
 
     /// A copy of all entries, oldest upload first.

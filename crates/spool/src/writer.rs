@@ -188,7 +188,8 @@ fn count(entry: &SpoolEntry) {
     metrics::counter!(UPLOAD_BYTES).increment(entry.size);
 }
 
-fn count_failure(error: &SpoolError) {
+/// For those who watch: an upload that isn't acknowledged, and why.
+pub(crate) fn count_failure(error: &SpoolError) {
     let reason = match error {
         SpoolError::Full { .. } => "full",
         SpoolError::DiskFull => "disk_full",

@@ -2,7 +2,8 @@
 //!
 //! An object is a hard link to the file it was put from where both are on one file system (the spool usually
 //! is: a clip is written once, which a Pi's card thanks us for), else a copy. Its user metadata is a sidecar
-//! under `derived/`, written *before* the object: an object that shows has its metadata.
+//! under `derived/`, written *before* the object: an object that shows has its metadata. It says which bytes it means, and
+//! what it said before: whatever ends a put in between, the object that is there keeps its own.
 
 mod list;
 
@@ -57,7 +58,31 @@ const REPLACED_MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
     version: u32,
+    #[serde(flatten)]
+    of: Description,
+    /// What it said of the object that is about to be replaced: that holds until it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Description>,
+}
+
+/// What is said of an object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Description {
+    /// Its bytes, by which it is told whether these are meant; `None` in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
     metadata: BTreeMap<String, String>,
+}
+
+impl Sidecar {
+    const VERSION: u32 = 2;
+
+    /// What it says of an object of so many bytes; nothing, where it means others.
+    fn metadata_of(self, size: u64) -> BTreeMap<String, String> {
+        let mut descriptions = [Some(self.of), self.before].into_iter().flatten();
+        let meant = descriptions.find(|of| of.size.is_none_or(|meant| meant == size));
+        meant.map(|of| of.metadata).unwrap_or_default()
+    }
 }
 
 impl LocalStore {
@@ -156,28 +181,51 @@ impl LocalStore {
         if when == PutWhen::Absent && name.exists() {
             return Ok(PutOutcome::Exists);
         }
-        if let Some(metadata) = metadata {
-            let sidecar = Sidecar { version: 1, metadata: metadata.clone() };
-            let bytes =
-                serde_json::to_vec_pretty(&sidecar).map_err(|e| StoreError::Refused(e.to_string()))?;
-            self.replace(&self.sidecar_path(key)?, &bytes).map_err(|error| problem(&error))?;
+        let staged = durable::create_dirs(durable::parent_of(&name)).and_then(|()| self.stage(source));
+        let staged = staged.map_err(|error| problem(&error))?;
+        let placed = self.place(key, &name, &staged, metadata, when);
+        if !matches!(placed, Ok(PutOutcome::Stored)) {
+            let _ = fs::remove_file(&staged);
         }
-        let place = || {
-            durable::create_dirs(durable::parent_of(&name))?;
-            let temporary = self.stage(source)?;
-            match when {
-                PutWhen::Always => durable::publish(&temporary, &name).map(|()| true),
-                PutWhen::Absent => {
-                    let new = durable::publish_new(&temporary, &name)?;
-                    if !new {
-                        fs::remove_file(&temporary)?;
-                    }
-                    Ok(new)
-                }
-            }
+        placed
+    }
+
+    /// The sidecar, then the object: an object that shows has its metadata. Where the second is never done, the sidecar
+    /// says the same of the old object as before.
+    fn place(
+        &self,
+        key: &str,
+        name: &Path,
+        staged: &Path,
+        metadata: Option<&BTreeMap<String, String>>,
+        when: PutWhen,
+    ) -> Result<PutOutcome, StoreError> {
+        if let Some(metadata) = metadata {
+            self.describe(key, staged, metadata)?;
+        }
+        let published = match when {
+            PutWhen::Always => durable::publish(staged, name).map(|()| true),
+            PutWhen::Absent => durable::publish_new(staged, name),
         };
-        let new = place().map_err(|error| problem(&error))?;
-        Ok(if new { PutOutcome::Stored } else { PutOutcome::Exists })
+        let is_new = published.map_err(|error| problem(&error))?;
+        Ok(if is_new { PutOutcome::Stored } else { PutOutcome::Exists })
+    }
+
+    fn describe(
+        &self,
+        key: &str,
+        staged: &Path,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
+        let size = fs::metadata(staged).map_err(|error| problem(&error))?.len();
+        let before = self.head_now(key)?.filter(|there| there.size != size);
+        let sidecar = Sidecar {
+            version: Sidecar::VERSION,
+            of: Description { size: Some(size), metadata: metadata.clone() },
+            before: before.map(|there| Description { size: Some(there.size), metadata: there.metadata }),
+        };
+        let bytes = serde_json::to_vec_pretty(&sidecar).map_err(|e| StoreError::Refused(e.to_string()))?;
+        self.replace(&self.sidecar_path(key)?, &bytes).map_err(|error| problem(&error))
     }
 
     fn replace(&self, name: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -241,7 +289,7 @@ impl LocalStore {
             Ok(Some(bytes)) => {
                 let sidecar: Sidecar = serde_json::from_slice(&bytes)
                     .map_err(|error| StoreError::Refused(format!("{}: {error}", sidecar.display())))?;
-                sidecar.metadata
+                sidecar.metadata_of(file.len())
             }
             Ok(None) => BTreeMap::new(),
             Err(error) => return Err(problem(&error)),
@@ -438,6 +486,41 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             path
         }
+    }
+
+    fn words(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+        of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// A full disk or a power cut between the two: a cut clip must not be taken for the whole one that was to come.
+    #[tokio::test]
+    async fn a_put_that_ends_before_its_object_changes_nothing() {
+        let bench = Bench::new();
+        let (cut, whole) = (words(&[("complete", "false")]), words(&[("complete", "true")]));
+        bench.store.put_file(KEY, &bench.source(b"half"), Some(&cut), PutWhen::Absent).await.unwrap();
+        let before = bench.store.head(KEY).await.unwrap().unwrap();
+        for _ in 0..2 {
+            bench.store.describe(KEY, &bench.source(b"all of it"), &whole).unwrap();
+            assert_eq!(bench.store.head(KEY).await.unwrap().as_ref(), Some(&before));
+        }
+        let name = bench.store.path_of(KEY).unwrap();
+        bench.store.put_file(KEY, &bench.source(b"all of it"), Some(&whole), PutWhen::Always).await.unwrap();
+        let after = bench.store.head(KEY).await.unwrap().unwrap();
+        assert_eq!((after.size, after.metadata), (9, whole));
+        // Other bytes, by somebody's hand: nothing is claimed of them.
+        fs::write(name, b"something else").unwrap();
+        assert_eq!(bench.store.head(KEY).await.unwrap().unwrap().metadata, BTreeMap::new());
+    }
+
+    #[tokio::test]
+    async fn sidecars_of_version_1_mean_whatever_is_there() {
+        let bench = Bench::new();
+        bench.store.put_file(KEY, &bench.source(b"x"), None, PutWhen::Absent).await.unwrap();
+        let sidecar = bench.store.sidecar_path(KEY).unwrap();
+        fs::create_dir_all(sidecar.parent().unwrap()).unwrap();
+        fs::write(sidecar, br#"{ "version": 1, "metadata": { "complete": "true" } }"#).unwrap();
+        let metadata = bench.store.head(KEY).await.unwrap().unwrap().metadata;
+        assert_eq!(metadata, words(&[("complete", "true")]));
     }
 
     #[tokio::test]

@@ -10,6 +10,8 @@ import type { Camera, Event } from './api/types';
 
 export type LiveMessage =
   | { type: 'ready' }
+  /** Too much has changed since this page was told last: what it knows may be wrong anywhere. */
+  | { type: 'reset' }
   | { type: 'new' | 'changed'; id: string; event: Event }
   | { type: 'removed'; id: string }
   | { type: 'camera'; camera: Camera };
@@ -77,6 +79,7 @@ export class LiveConnection {
       this.#arrived();
       this.state = 'live';
     };
+    source.addEventListener('reset', () => this.#tell({ type: 'reset' }));
     for (const type of ['new', 'changed', 'removed', 'camera'] as const) {
       source.addEventListener(type, (message: MessageEvent<string>) => {
         const parsed = parseLive(type, message.data);

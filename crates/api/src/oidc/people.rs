@@ -94,10 +94,9 @@ async fn row(api: &Api, issuer: &str, person: &Person) -> Result<Option<User>, F
             "a user was changed: the provider's name of them or their role is another one"
         );
         // Role and mark only: whatever else was decided here stays.
-        let sight = if wanted.role == Role::Admin { Sight::All } else { there.sight };
-        let changed = User { password_hash: wanted.password_hash, role: wanted.role, sight, ..there };
-        accounts.put_user(&changed).await?;
-        return Ok(Some(changed));
+        let sight = if wanted.role == Role::Admin { Sight::All } else { there.sight.clone() };
+        let changed = User { password_hash: wanted.password_hash, role: wanted.role, sight, ..there.clone() };
+        return Ok(accounts.change_user(&there, &changed).await?.then_some(changed));
     }
     Ok(Some(there))
 }

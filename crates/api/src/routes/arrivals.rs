@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use camtrail_arrival::{Done, Function, Outcome, Report, notification};
-use camtrail_auth::Token;
+use camtrail_auth::{Rule, Token, place};
 use data_encoding::BASE64;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -178,10 +178,8 @@ fn authorize(api: &Api, webhook: &Webhook, peer: SocketAddr, headers: &HeaderMap
         return Ok(());
     }
     let now = api.parts.clock.now();
-    if let Some(wait) = api.parts.ingest_throttle.wait(&peer.ip(), now) {
-        return Err(Problem::too_many("wrong tokens", wait));
-    }
-    api.parts.ingest_throttle.failed(peer.ip(), now);
+    let attempt = api.parts.ingest_throttle.attempt(Rule::ACCOUNT, place(peer.ip()), now);
+    attempt.map_err(|wait| Problem::too_many("wrong tokens", wait))?.failed(now);
     tracing::warn!(%peer, "a notification was refused: no token, or a wrong one");
     Err(Problem::no_arrival_token())
 }

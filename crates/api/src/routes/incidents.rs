@@ -25,11 +25,13 @@ use crate::{
         groups, viewed,
     },
     signed_in::{May, SignedIn, ToRead},
-    state::Api,
+    state::{Api, LiveMode},
 };
 
 /// Events that a list shows of each incident.
 const SHOWN_IN_LIST: usize = 12;
+/// Incidents in one answer of a function, whose answers the platform bounds (6 MB; an event is some 5 kB).
+const IN_ONE_ANSWER: PageSize = PageSize::at_most(60);
 /// Events that one incident shows by itself.
 const SHOWN_ALONE: usize = PageSize::MAX as usize;
 
@@ -202,7 +204,11 @@ pub(crate) async fn list(
         Problem::bad_request(format!("gap: found {found}, expected 1 to {} seconds", Gap::MAX_S))
     })?;
     let asked = asked.of_events();
-    let (query, limit) = asked.parse()?;
+    let (query, asked_limit) = asked.parse()?;
+    let limit = match api.parts.config.live {
+        LiveMode::Stream => asked_limit,
+        LiveMode::Poll => asked_limit.min(IN_ONE_ANSWER),
+    };
     let walk = asked.walk(Some(gap));
     let key = &api.parts.key;
     let after = asked.cursor.as_deref().map(|text| cursor::decode(key, &query, &walk, text)).transpose()?;

@@ -12,7 +12,7 @@ use axum::{
     extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderName, StatusCode, Uri, header},
 };
-use camtrail_auth::Token;
+use camtrail_auth::{Rule, Token, place};
 use camtrail_model::{
     CameraName, names,
     ports::{Delivery, DeliveryEnd, Intake, IntakeError, Receipt},
@@ -121,10 +121,8 @@ async fn scope_of_token(api: &Api, peer: SocketAddr, headers: &HeaderMap) -> Res
     {
         return Ok(scope);
     }
-    if let Some(wait) = api.parts.ingest_throttle.wait(&peer.ip(), now) {
-        return Err(Problem::too_many("wrong tokens", wait));
-    }
-    api.parts.ingest_throttle.failed(peer.ip(), now);
+    let attempt = api.parts.ingest_throttle.attempt(Rule::ACCOUNT, place(peer.ip()), now);
+    attempt.map_err(|wait| Problem::too_many("wrong tokens", wait))?.failed(now);
     tracing::warn!(%peer, "an upload by HTTP was refused: no token, or a wrong one");
     Err(Problem::no_token())
 }

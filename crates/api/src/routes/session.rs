@@ -27,6 +27,8 @@ use crate::{
 
 /// The longest name or password that is looked at, in bytes: hashing megabytes is an attack.
 pub(super) const CREDENTIAL_MAX_BYTES: usize = 1024;
+/// Stands in logs for a name that is nobody's: it may be a password.
+const UNKNOWN_USER: &str = "(unknown user)";
 
 /// What a person types.
 #[derive(Deserialize, ToSchema)]
@@ -125,11 +127,14 @@ pub(crate) async fn sign_in(
         sign_ins.took_back(&place_key).await;
         return Err(too_many(wait));
     }
-    let user = parts.accounts.user(&username).await?.filter(|user| !user.disabled);
+    let known = parts.accounts.user(&username).await?;
+    // A password that was typed in the wrong field is kept nowhere.
+    let told = if known.is_some() { username.as_str() } else { UNKNOWN_USER };
+    let user = known.filter(|user| !user.disabled);
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     if !parts.passwords.verify(password.as_bytes(), hash).await {
-        tracing::warn!(%peer, username, "a sign-in was refused: wrong user or password");
-        api.noted_failure(from, &username).await;
+        tracing::warn!(%peer, username = told, "a sign-in was refused: wrong user or password");
+        api.noted_failure(from, told).await;
         count("wrong");
         return Err(wrong());
     }
@@ -186,6 +191,7 @@ pub(crate) struct NewPassword {
         (status = 400, description = "The body is no such JSON, or the new password is too short.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The password of now is another one.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The account was changed meanwhile; nothing was done.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many wrong passwords.", body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -216,7 +222,11 @@ pub(crate) async fn change_password(
     }
     parts.sign_ins.succeeded(&key).await;
     let changed = User { password_hash: hashed(&api, &new).await?, ..user.clone() };
-    parts.accounts.put_user(&changed).await?;
+    // Disabled or changed while the passwords were hashed: that stands.
+    if !parts.accounts.change_user(user, &changed).await? {
+        let detail = "your account was changed meanwhile: nothing was done, try again";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     api.noted(&who, AuditAction::PasswordChanged, &user.name, "").await;
     let token = begin(&api, &changed).await?;
     Ok((jar.add(signed_in::cookie(&api, &reached, &token, SESSION_S)), Json(Session::from(&changed))))

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use camtrail_auth::Token;
+use camtrail_auth::{Rule, Token};
 use camtrail_model::{
     CatalogRecord,
     ports::{AuditAction, Share, public_id},
@@ -173,16 +173,16 @@ async fn look(
     is_head: bool,
 ) -> Result<(Share, CatalogRecord), Problem> {
     let (parts, now, place) = (&api.parts, api.parts.clock.now(), tries::place(peer));
-    if let Some(wait) = parts.share_throttle.wait(&place, now) {
-        return Err(Problem::too_many("wrong links", wait));
-    }
+    let attempt = parts.share_throttle.attempt(Rule::ACCOUNT, place, now);
+    let attempt = attempt.map_err(|wait| Problem::too_many("wrong links", wait))?;
     let token_sha256 = Token::sha256(token);
     let id = public_id(&token_sha256);
     let found = parts.shares.share(&id).await?.filter(|share| share.token_sha256 == token_sha256);
     let Some(share) = found else {
-        parts.share_throttle.failed(place, now);
+        attempt.failed(now);
         return Err(Ended::Unknown.into());
     };
+    drop(attempt);
     let outcome = opened(api, &share).await?;
     if !is_head {
         let (counted, action) = match &outcome {

@@ -213,7 +213,7 @@ pub(crate) async fn create(
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not an admin.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such user.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is the last admin.", body = Problem, content_type = "application/problem+json")
+        (status = 409, description = "It is the last admin; or somebody else changed the user meanwhile.", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn change(
@@ -247,10 +247,17 @@ pub(crate) async fn change(
     if steps_down && is_last_admin(&accounts.users().await?, &name) {
         return Err(last());
     }
-    accounts.put_user(&user).await?;
+    if !accounts.change_user(&before, &user).await? {
+        let detail = format!(
+            "{name} was changed by somebody else meanwhile: look again, and repeat it if it is still wanted"
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     // Two admins who disable each other at once were both not the last.
     if steps_down && !accounts.users().await?.iter().any(User::is_active_admin) {
-        accounts.put_user(&User { password_hash: user.password_hash, ..before }).await?;
+        let as_before = User { password_hash: user.password_hash.clone(), ..before };
+        // Changed again by now: whoever did that saw to it that somebody is left.
+        accounts.change_user(&user, &as_before).await?;
         return Err(last());
     }
     if user.disabled {

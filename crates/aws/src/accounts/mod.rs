@@ -83,6 +83,10 @@ impl Accounts for DynamoAccounts {
         users::put(&self.shelf, user).await
     }
 
+    async fn change_user(&self, before: &User, after: &User) -> Result<bool, AccountsError> {
+        users::change(&self.shelf, before, after).await
+    }
+
     async fn add_user(&self, user: &User) -> Result<bool, AccountsError> {
         users::add(&self.shelf, user).await
     }

@@ -4,6 +4,7 @@
 //! end: sessions carry the one that they began with, so all of them end in the write that changes the user, and a
 //! user who was removed and made again has none of the old ones.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use camtrail_model::{
     Sight,
     ports::{AccountsError, CatalogError, FtpAccount, Role, User},
@@ -52,7 +53,7 @@ fn written(user: &User, generation: &str) -> Item {
     item.extend([
         (HASH.to_owned(), text(&user.password_hash)),
         (ROLE.to_owned(), text(user.role.as_str())),
-        (DISABLED.to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(user.disabled)),
+        (DISABLED.to_owned(), AttributeValue::Bool(user.disabled)),
         (GENERATION.to_owned(), text(generation)),
     ]);
     put_some(&mut item, SIGHT, user.sight.to_text().map(text));
@@ -84,23 +85,8 @@ pub(super) async fn put(shelf: &Shelf, user: &User) -> Result<(), AccountsError>
     storable(&user.name)?;
     for round in 1..=ROUNDS_MAX {
         let there = get(shelf, &user.name).await?;
-        let condition = match &there {
-            None => Condition::absent(),
-            // What the decision below goes by: a user who is still as read.
-            Some(there) => Condition {
-                text: "generation = :generation AND password_hash = :hash",
-                values: Item::from([
-                    (":generation".to_owned(), text(&there.generation)),
-                    (":hash".to_owned(), text(&there.user.password_hash)),
-                ]),
-            },
-        };
-        let generation = match there {
-            Some(there) if !user.disabled && there.user.password_hash == user.password_hash => {
-                there.generation
-            }
-            _ => generation()?,
-        };
+        let condition = there.as_ref().map_or_else(Condition::absent, still);
+        let generation = next_generation(there, user)?;
         // A try whose answer was lost is seen as done when the user is read again, or done once more.
         if shelf.put_if(written(user, &generation), &condition).await? {
             return Ok(());
@@ -108,6 +94,50 @@ pub(super) async fn put(shelf: &Shelf, user: &User) -> Result<(), AccountsError>
         pause(round).await;
     }
     Err(CatalogError::Unavailable(format!("too many writers of the user {:?} at once", user.name)))
+}
+
+/// Whether the user is still as read, in all that is kept of them.
+fn still(there: &Kept) -> Condition {
+    let mut values = Item::from([
+        (":generation".to_owned(), text(&there.generation)),
+        (":hash".to_owned(), text(&there.user.password_hash)),
+        (":role".to_owned(), text(there.user.role.as_str())),
+        (":disabled".to_owned(), AttributeValue::Bool(there.user.disabled)),
+    ]);
+    let sight = there.user.sight.to_text();
+    let text_of = if sight.is_some() {
+        "generation = :generation AND password_hash = :hash AND user_role = :role AND is_disabled = :disabled \
+         AND seen_cameras = :sight"
+    } else {
+        "generation = :generation AND password_hash = :hash AND user_role = :role AND is_disabled = :disabled \
+         AND attribute_not_exists(seen_cameras)"
+    };
+    put_some(&mut values, ":sight", sight.map(text));
+    Condition { text: text_of, values }
+}
+
+/// Another one where their sessions end.
+fn next_generation(there: Option<Kept>, user: &User) -> Result<String, CatalogError> {
+    match there {
+        Some(there) if !user.disabled && there.user.password_hash == user.password_hash => {
+            Ok(there.generation)
+        }
+        _ => generation(),
+    }
+}
+
+pub(super) async fn change(shelf: &Shelf, before: &User, after: &User) -> Result<bool, AccountsError> {
+    let Some(there) = get(shelf, &before.name).await?.filter(|there| there.user == *before) else {
+        return Ok(false);
+    };
+    let condition = still(&there);
+    let generation = next_generation(Some(there), after)?;
+    if shelf.put_if(written(after, &generation), &condition).await? {
+        return Ok(true);
+    }
+    // Ours after all, where only the answer was lost.
+    let now = get(shelf, &before.name).await?;
+    Ok(now.is_some_and(|now| now.user == *after && now.generation == generation))
 }
 
 pub(super) async fn add(shelf: &Shelf, user: &User) -> Result<bool, AccountsError> {

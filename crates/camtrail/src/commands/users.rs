@@ -94,7 +94,8 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             if let Some(issuer) = user.provider() {
                 bail!("{name} signs in by {issuer}, and has no password here to change");
             }
-            desk.catalogs.accounts.put_user(&User { password_hash: ask_password().await?, ..user }).await?;
+            let changed = User { password_hash: ask_password().await?, ..user.clone() };
+            put_changed(&*desk.catalogs.accounts, &user, &changed).await?;
             desk.noted(AuditAction::PasswordChanged, &name, "").await?;
             println!("{name} has a new password; sessions with the old one have ended.");
             Ok(())
@@ -118,7 +119,7 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             if is_last_admin(&accounts.users().await?, &name) {
                 bail!("{name} is the last admin: make another one first (camtrail user add)");
             }
-            accounts.put_user(&User { disabled: true, ..user }).await?;
+            put_changed(&**accounts, &user, &User { disabled: true, ..user.clone() }).await?;
             for token in
                 desk.catalogs.api_tokens.api_tokens().await?.iter().filter(|token| token.user == name)
             {
@@ -130,8 +131,9 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::Enable { name, config } => {
             let desk = open(&config).await?;
-            let user = User { disabled: false, ..existing(&*desk.catalogs.accounts, &name).await? };
-            desk.catalogs.accounts.put_user(&user).await?;
+            let before = existing(&*desk.catalogs.accounts, &name).await?;
+            let user = User { disabled: false, ..before.clone() };
+            put_changed(&*desk.catalogs.accounts, &before, &user).await?;
             desk.noted(AuditAction::UserChanged, &name, &rights(&user)).await?;
             println!("{name} can sign in again.");
             Ok(())
@@ -186,7 +188,8 @@ async fn change(
 ) -> anyhow::Result<()> {
     let desk = open(config).await?;
     let accounts = &desk.catalogs.accounts;
-    let mut user = existing(&**accounts, name).await?;
+    let before = existing(&**accounts, name).await?;
+    let mut user = before.clone();
     if let (Some(issuer), Some(_)) = (user.provider(), role) {
         bail!("{name} signs in by {issuer}: their role follows oidc.admins");
     }
@@ -196,9 +199,17 @@ async fn change(
     if user.role != Role::Admin && is_last_admin(&accounts.users().await?, name) {
         bail!("{name} is the last admin: make another one first (camtrail user add)");
     }
-    accounts.put_user(&user).await?;
+    put_changed(&**accounts, &before, &user).await?;
     desk.noted(AuditAction::UserChanged, name, &rights(&user)).await?;
     println!("{name} is now {}.", rights(&user));
+    Ok(())
+}
+
+/// Not over what somebody else changed meanwhile.
+async fn put_changed(accounts: &dyn Accounts, before: &User, after: &User) -> anyhow::Result<()> {
+    if !accounts.change_user(before, after).await? {
+        bail!("{} was changed by somebody else meanwhile: nothing was done, try again", before.name);
+    }
     Ok(())
 }
 

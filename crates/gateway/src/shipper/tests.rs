@@ -246,6 +246,10 @@ impl Bench {
     }
 
     async fn upload_from(&self, camera: &str, path: &str, bytes: &[u8], transfer: TransferEnd) {
+        self.upload_at(SystemClock.now(), camera, path, bytes, transfer).await;
+    }
+
+    async fn upload_at(&self, at: Millis, camera: &str, path: &str, bytes: &[u8], transfer: TransferEnd) {
         let started_at = Millis(1_700_000_000_000 + i64::from(self.clock.fetch_add(1, Ordering::SeqCst)));
         let start = UploadStart {
             account: "camera".to_owned(),
@@ -256,7 +260,7 @@ impl Bench {
         };
         let mut writer = self.spool.begin(start).unwrap();
         writer.write(bytes).await.unwrap();
-        writer.commit(transfer, SystemClock.now()).await.unwrap();
+        writer.commit(transfer, at).await.unwrap();
     }
 
     async fn settled(&self) -> Vec<CatalogRecord> {
@@ -386,6 +390,23 @@ async fn the_same_bytes_become_whole_when_they_are_known_to_be() {
     assert!(events[0].metadata.complete && events[0].poster);
     bench.upload("record/MDalarm_20160830_152954.mkv", stream, cut()).await;
     assert!(bench.settled().await[0].metadata.complete, "and stay so");
+}
+
+/// The same where the name tells no time, so that the whole one has another key than the cut one: it takes its place,
+/// and keeps its own bytes in the spool until its poster is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_bytes_an_hour_later_are_whole_and_have_a_poster() {
+    let bench = Bench::new();
+    let stream = b"\0\0\x01\xBA a program stream has no end mark";
+    let first = Millis(1_767_229_200_000);
+    for (at, transfer) in [(first, cut()), (Millis(first.0 + 3_600_000), TransferEnd::Complete)] {
+        bench.upload_at(at, "backyard", "record/live.mpg", stream, transfer).await;
+        bench.settled().await;
+    }
+    let events = bench.events().await;
+    assert_eq!(events.len(), 1);
+    assert!(events[0].object_key.as_str().contains("Hour-2/"), "{}", events[0].object_key);
+    assert!(events[0].metadata.complete && events[0].poster);
 }
 
 /// NEVER-19: a cut upload is kept, and shown as what it is.

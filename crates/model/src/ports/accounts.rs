@@ -119,6 +119,10 @@ pub trait Accounts: Send + Sync {
     async fn users(&self) -> Result<Vec<User>, AccountsError>;
     /// Makes or replaces a user; with `disabled` or another password, their sessions end in the same step.
     async fn put_user(&self, user: &User) -> Result<(), AccountsError>;
+    /// Makes `before` to `after`, of the same name; false, and nothing is changed, where the user is another by now:
+    /// whoever was locked out meanwhile isn't let in again by somebody who had read them before. Sessions end as with
+    /// [`Self::put_user`].
+    async fn change_user(&self, before: &User, after: &User) -> Result<bool, AccountsError>;
     /// Makes a user; false, and nothing is changed, where there is one of that name.
     async fn add_user(&self, user: &User) -> Result<bool, AccountsError>;
     /// All FTP accounts made here, by user.

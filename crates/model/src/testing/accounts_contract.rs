@@ -20,6 +20,7 @@ where
 {
     for (name, check) in [
         ("users are kept as they were put", users_are_kept(fresh()).await),
+        ("a user is changed as they were read", a_user_is_changed_as_read(fresh()).await),
         ("a user is added once", a_user_is_added_once(fresh()).await),
         ("strange names are nobody's", strange_names_are_nobodys(fresh()).await),
         ("a camera's account is added once", a_camera_is_added_once(fresh()).await),
@@ -84,6 +85,45 @@ async fn users_are_kept(accounts: Arc<impl Accounts>) -> Check {
         accounts.put_user(&a).await?;
         assert_eq!(accounts.users().await?, [changed.clone(), a]);
     }
+    Ok(())
+}
+
+/// Whoever is locked out while somebody else has read them stays locked out.
+async fn a_user_is_changed_as_read(accounts: Arc<impl Accounts + 'static>) -> Check {
+    let anna = user("anna", "h");
+    let limited = User { sight: Sight::Only([CameraName::from_folder("gate")].into()), ..anna.clone() };
+    assert!(!accounts.change_user(&anna, &limited).await?, "there is none");
+    assert_eq!(accounts.users().await?, []);
+    accounts.put_user(&anna).await?;
+    let others = [
+        user("anna", "h2"),
+        User { role: Role::Viewer, ..anna.clone() },
+        User { disabled: true, ..anna.clone() },
+        limited.clone(),
+    ];
+    for other in &others {
+        assert!(!accounts.change_user(other, &user("anna", "h3")).await?, "{other:?}");
+        assert_eq!(accounts.user("anna").await?.as_ref(), Some(&anna));
+    }
+    for (token, other) in (1..).zip(&others) {
+        assert!(accounts.begin_session(&session(token, "anna"), "h").await?);
+        assert!(accounts.change_user(&anna, other).await?, "{other:?}");
+        assert_eq!(accounts.user("anna").await?.as_ref(), Some(other));
+        let keeps = other.password_hash == "h" && !other.disabled;
+        assert_eq!(who(&*accounts, token).await?.is_some(), keeps, "{other:?}");
+        assert!(accounts.change_user(other, &anna).await?);
+    }
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let (accounts, before) = (Arc::clone(&accounts), anna.clone());
+            tokio::spawn(async move { accounts.change_user(&before, &user("anna", &format!("h{n}x"))).await })
+        })
+        .collect();
+    let mut changed = 0;
+    for task in tasks {
+        changed += usize::from(joined(task.await)??);
+    }
+    assert_eq!(changed, 1, "one of them had read what was there");
     Ok(())
 }
 

@@ -48,6 +48,7 @@ export class IncidentFeed implements ListFeed {
 
   receive(message: LiveMessage): void {
     if (message.type === 'ready') void this.sync();
+    else if (message.type === 'reset') this.forget();
     else if (message.type === 'new') {
       if (!this.host.fits(message.event)) return;
       this.#arrived.set(message.event.id, message.event);

@@ -91,6 +91,16 @@ export class PushSwitch {
   }
 }
 
+/** Whoever signs out isn't told any more on this device, which the next person may hold. */
+export async function stopPushes(): Promise<void> {
+  if (!isSecureContext || !canPush()) return;
+  const registration = await navigator.serviceWorker.getRegistration();
+  const subscription = await registration?.pushManager.getSubscription();
+  if (!subscription) return;
+  await settingsApi.unsubscribe(subscription.endpoint);
+  await subscription.unsubscribe();
+}
+
 const canPush = () =>
   'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
 

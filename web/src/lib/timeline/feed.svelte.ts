@@ -58,6 +58,9 @@ export class Feed implements ListFeed {
         this.#held = this.#held.filter((event) => event.id !== message.id);
         this.#change((data) => remove(data, message.id));
         break;
+      case 'reset':
+        this.forget();
+        break;
       case 'camera':
         break;
     }
