@@ -143,8 +143,7 @@ impl Arrivals {
                 told = self.reconcile(key).await?;
                 continue;
             }
-            self.catalog.remove(key).await.map_err(from_catalog)?;
-            self.catalog.record(&right).await.map_err(from_catalog)?;
+            self.catalog.correct(&right).await.map_err(from_catalog)?;
         }
         let last = self.reconcile(key).await?;
         Ok(Reconciled { did: Did::Replaced, ..last })

@@ -169,7 +169,7 @@ async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Whether this process removes events; else the bucket and the tables do, by rules of their own.
-fn sweeps(settings: &Settings) -> bool {
+pub(crate) fn sweeps(settings: &Settings) -> bool {
     settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared()
 }
 

@@ -46,6 +46,7 @@ impl Catalogs {
     /// Opens all. A table that can't be reached now is no reason not to start: uploads wait in the spool.
     #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "only tables are waited for"))]
     pub(crate) async fn open(dir: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+        dir.make()?;
         let local = SqliteCatalog::open(&dir.catalog(), &settings.base)
             .with_context(|| format!("opening the catalog in data_dir {}", settings.data_dir.display()))?;
         #[cfg(feature = "aws")]

@@ -51,6 +51,11 @@ impl Bounds {
         Self { head_within: HEAD_WITHIN, from_one_place: FROM_ONE_PLACE, proxies: trusted_proxies.into() }
     }
 
+    /// The same for another door with so many places.
+    pub(crate) fn with_share_of(&self, most: u32) -> Self {
+        Self { from_one_place: most / 4, ..self.clone() }
+    }
+
     fn is_bounded(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         !peer.is_loopback() && !self.proxies.iter().any(|net| net.contains(&peer))
@@ -59,11 +64,11 @@ impl Bounds {
 
 /// How many connections each place has.
 #[derive(Clone, Default)]
-struct Places(Arc<Mutex<HashMap<IpAddr, u32>>>);
+pub(crate) struct Places(Arc<Mutex<HashMap<IpAddr, u32>>>);
 
 impl Places {
     /// One more; `None`: it has all that it may have.
-    fn enter(&self, peer: IpAddr, bounds: &Bounds) -> Option<Entered> {
+    pub(crate) fn enter(&self, peer: IpAddr, bounds: &Bounds) -> Option<Entered> {
         let place = place(peer);
         let mut places = self.lock();
         let count = places.entry(place).or_default();
@@ -80,7 +85,7 @@ impl Places {
 }
 
 /// A connection that counts until it is dropped.
-struct Entered {
+pub(crate) struct Entered {
     places: Places,
     place: IpAddr,
 }

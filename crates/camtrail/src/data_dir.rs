@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -81,20 +82,33 @@ impl DataDir {
         self.run().join("addresses.json")
     }
 
+    /// Makes it if there is none: for its user alone, because it holds password hashes, keys and everybody's pictures.
+    /// Whoever shares it says so with chmod.
+    pub(crate) fn make(&self) -> anyhow::Result<()> {
+        let make = || {
+            camtrail_durable::create_dirs(camtrail_durable::parent_of(&self.0))?;
+            match fs::DirBuilder::new().mode(0o700).create(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                outcome => outcome,
+            }
+        };
+        make().with_context(|| {
+            format!(
+                "data_dir {} can't be made: choose another with --data-dir, or give this user access",
+                self.0.display()
+            )
+        })
+    }
+
     /// Makes it, and makes sure that it is ours alone: two processes over one spool would ship everything twice.
     pub(crate) fn claim(&self) -> anyhow::Result<File> {
         let place = self.0.display();
-        let is_new = !self.0.exists();
+        self.make()?;
         camtrail_durable::create_dirs(&self.run()).with_context(|| {
             format!(
                 "data_dir {place} can't be written: choose another with --data-dir, or give this user access"
             )
         })?;
-        if is_new {
-            // Password hashes, keys and everybody's pictures: whoever shares it says so with chmod.
-            fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700))
-                .with_context(|| format!("data_dir {place} can't be made private"))?;
-        }
         let lock = File::create(self.run().join("lock"))
             .with_context(|| format!("data_dir {place} can't be written"))?;
         match lock.try_lock() {

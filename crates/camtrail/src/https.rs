@@ -27,14 +27,17 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::app::until;
+use crate::{
+    app::until,
+    connections::{Bounds, Places},
+};
 
 /// How often it is looked whether the files are other ones.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A handshake that takes longer ends its connection.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// Handshakes at once; further connections wait in the system's queue.
-const HANDSHAKES_MAX: usize = 256;
+const HANDSHAKES_MAX: u32 = 256;
 /// Connections that are through their handshake and wait to be served.
 const READY_MAX: usize = 64;
 /// Where the system can't accept (no descriptors left), for so long nobody tries.
@@ -137,12 +140,13 @@ impl Https {
     }
 
     /// A listener whose connections are through their handshake. Handshakes run beside each other, a bounded number.
-    pub(crate) fn listen(&self, tcp: TcpListener) -> io::Result<TlsListener> {
+    pub(crate) fn listen(&self, bounds: &Bounds, tcp: TcpListener) -> io::Result<TlsListener> {
         let local = tcp.local_addr()?;
         let (ready, taken) = mpsc::channel(READY_MAX);
-        let acceptor = self.acceptor.clone();
+        let (acceptor, bounds) = (self.acceptor.clone(), bounds.clone());
         let accepting = tokio::spawn(async move {
-            let turns = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+            let turns = Arc::new(Semaphore::new(HANDSHAKES_MAX as usize));
+            let (places, bounds) = (Places::default(), bounds.with_share_of(HANDSHAKES_MAX));
             while let Ok(turn) = turns.clone().acquire_owned().await {
                 let (stream, peer) = match tcp.accept().await {
                     Ok(accepted) => accepted,
@@ -152,6 +156,10 @@ impl Https {
                         continue;
                     }
                 };
+                let Some(entered) = places.enter(peer.ip(), &bounds) else {
+                    tracing::debug!(%peer, "a handshake too many from one place was not begun");
+                    continue;
+                };
                 let (acceptor, ready) = (acceptor.clone(), ready.clone());
                 tokio::spawn(async move {
                     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
@@ -159,7 +167,7 @@ impl Https {
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
                     }
-                    drop(turn);
+                    drop((entered, turn));
                 });
             }
         });

@@ -62,6 +62,7 @@ impl GatewaySource for Gateway {
             bytes: usage.bytes,
             max_bytes: self.max_bytes,
             problem: shipper.last_error,
+            has_stored: shipper.has_stored,
         }
     }
 }

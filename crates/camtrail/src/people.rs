@@ -59,8 +59,8 @@ impl People {
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<String>> {
         let stop = self.stop.clone();
-        let http = Door::open(http, &self.settings, tasks, &stop)?;
         let bounds = Bounds::new(&self.settings.trusted_proxies);
+        let http = Door::open(http, &bounds, &self.settings, tasks, &stop)?;
         let is_shared = self.settings.catalog.is_shared();
         let opened = match tokio::time::timeout(WAIT_MAX, self.open()).await {
             Ok(opened) => opened,
@@ -153,13 +153,14 @@ enum Door {
 impl Door {
     fn open(
         tcp: TcpListener,
+        bounds: &Bounds,
         settings: &Settings,
         tasks: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let Some(files) = settings.http_tls.clone() else { return Ok(Self::Plain(tcp)) };
         let https = Https::new(files).context("reading http.tls_cert and http.tls_key")?;
-        let listener = https.listen(tcp)?;
+        let listener = https.listen(bounds, tcp)?;
         tasks.spawn(https.keep_fresh(stop.clone()));
         Ok(Self::Tls(listener))
     }

@@ -42,6 +42,19 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// It holds events under another object base.
+    #[error(
+        "{}: it holds {key}, and s3_info.object_base is {base:?}: set the base that it was made with, or choose another \
+         data_dir", path.display()
+    )]
+    OtherBase {
+        /// Which file.
+        path: PathBuf,
+        /// One of its events' keys.
+        key: String,
+        /// What is configured.
+        base: String,
+    },
     /// It was written by a later version.
     #[error("{}: its format has version {found}, this program knows versions up to {known}: it was written by a newer Camtrail", path.display())]
     Newer {
@@ -74,6 +87,7 @@ impl Database {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         camtrail_durable::create_dirs(camtrail_durable::parent_of(path)).map_err(io)?;
+        make_private(path).map_err(io)?;
         let mut connection = connect(path).map_err(sqlite)?;
         let found = crate::migrations::migrate(&mut connection, migrations).map_err(sqlite)?;
         if found > migrations.len() {
@@ -91,6 +105,16 @@ impl Database {
             readers: Mutex::default(),
             reading: Semaphore::new(READERS),
         })
+    }
+
+    /// Looks something up while it is opened. Blocks.
+    pub(crate) fn find<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, OpenError> {
+        connect(&self.path)
+            .and_then(|connection| look(&connection))
+            .map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })
     }
 
     /// Runs `work` in a transaction that others may share; Ok only after its commit is on disk. A failing `work`
@@ -156,6 +180,15 @@ impl Drop for Database {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Password hashes and keys are in it: a new one is its user's alone, and so are the files that SQLite makes beside it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map(drop),
     }
 }
 

@@ -70,6 +70,22 @@ pub(crate) fn record(db: &Connection, record: &CatalogRecord) -> Outcome<Recorde
     }
 }
 
+/// An event's key that doesn't stand under `base`, if there is one. By the index: two lookups.
+pub(crate) fn outside(db: &Connection, base: &ObjectBase) -> rusqlite::Result<Option<String>> {
+    // What begins with "base/" sorts between that and "base0", the next character's.
+    let (from, to) = (format!("{}/", base.as_str()), format!("{}0", base.as_str()));
+    for (sql, bound) in [
+        ("SELECT object_key FROM events WHERE object_key < ?1 ORDER BY object_key LIMIT 1", from),
+        ("SELECT object_key FROM events WHERE object_key >= ?1 ORDER BY object_key LIMIT 1", to),
+    ] {
+        let found = db.query_row(sql, [bound], |row| row.get(0)).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 fn is_known(db: &Connection, camera: &CameraName) -> Outcome<bool> {
     db.prepare_cached("SELECT 1 FROM cameras WHERE name = ?1")
         .and_then(|mut statement| statement.exists([camera.as_str()]))
@@ -85,13 +101,26 @@ fn replace(db: &Connection, record: &CatalogRecord, there: &Present) -> Outcome<
         .map_err(from_sqlite)?;
     delete(db, &record.object_key, there)?;
     insert(db, &CatalogRecord { protected, note, ..record.clone() })?;
-    if there.id == record.id() {
-        changes::note(db, ChangeKind::Changed, &there.id)
-    } else {
-        review::forget(db, &there.id)?;
-        changes::note(db, ChangeKind::Removed, &there.id)?;
-        changes::note(db, ChangeKind::New, &record.id())
+    moved(db, &there.id, record)
+}
+
+/// The record as it should be, in one step; what was viewed stays with an event that keeps its id.
+pub(crate) fn correct(db: &Connection, record: &CatalogRecord) -> Outcome<()> {
+    let key = &record.object_key;
+    let Some(there) = present(db, key)? else { return self::record(db, record).map(drop) };
+    delete(db, key, &there)?;
+    insert(db, record)?;
+    moved(db, &there.id, record)
+}
+
+/// Tells that an event was replaced.
+fn moved(db: &Connection, from: &EventId, record: &CatalogRecord) -> Outcome<()> {
+    if *from == record.id() {
+        return changes::note(db, ChangeKind::Changed, from);
     }
+    review::forget(db, from)?;
+    changes::note(db, ChangeKind::Removed, from)?;
+    changes::note(db, ChangeKind::New, &record.id())
 }
 
 fn insert(db: &Connection, record: &CatalogRecord) -> Outcome<()> {

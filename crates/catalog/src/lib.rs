@@ -58,6 +58,10 @@ impl SqliteCatalog {
     /// Blocks.
     pub fn open(path: &Path, base: &ObjectBase) -> Result<Self, OpenError> {
         let db = Database::open(path, migrations::CATALOG)?;
+        // Else one such event would spoil every page, every sweep and every camera that reuses a name.
+        if let Some(key) = db.find(|connection| events::outside(connection, base))? {
+            return Err(OpenError::OtherBase { path: path.to_owned(), key, base: base.as_str().to_owned() });
+        }
         Ok(Self { db: Arc::new(db), base: Arc::new(base.clone()), changed: Arc::new(watch::Sender::new(0)) })
     }
 
@@ -81,6 +85,11 @@ impl Catalog for SqliteCatalog {
     async fn remove(&self, key: &ObjectKey) -> Result<bool, CatalogError> {
         let key = key.clone();
         self.write(move |db| events::remove(db, &key)).await
+    }
+
+    async fn correct(&self, record: &CatalogRecord) -> Result<(), CatalogError> {
+        let record = record.clone();
+        self.write(move |db| events::correct(db, &record)).await
     }
 
     async fn attach_media(

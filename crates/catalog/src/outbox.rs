@@ -39,12 +39,12 @@ fn execute(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<
     db.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(from_sqlite)
 }
 
-/// Bounds: what waits for one channel, what is remembered, and for how long.
+/// Bounds: what waits for one of a channel's receivers, what is remembered, and for how long.
 fn tidy(db: &Connection, now: Millis) -> Result<(), CatalogError> {
     let drop_waiting = "UPDATE deliveries SET outcome = 'dropped', next_at = NULL, updated_at = ?1, \
                         problem = coalesce(problem, 'more waited for this channel than are kept')";
     let too_many = format!(
-        "{drop_waiting} WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY channel ORDER BY id DESC) \
+        "{drop_waiting} WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY channel, target ORDER BY id DESC) \
          AS place FROM deliveries WHERE next_at IS NOT NULL) WHERE place > ?2)"
     );
     execute(db, &too_many, params![now.0, WAITING_MAX as i64])?;

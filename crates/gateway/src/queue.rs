@@ -87,6 +87,16 @@ impl Door {
     }
 }
 
+impl Door {
+    /// Who knocked failed by a fault of its own: that tells nothing of the other side, and the next one knocks after a
+    /// pause all the same.
+    fn passed_over(&mut self, id: &EntryId, now: Instant) {
+        if self.until.is_some() && self.knocker.as_ref() == Some(id) {
+            self.until = Some(now + wait_after(self.knocks + 1));
+        }
+    }
+}
+
 fn name_key(entry: &SpoolEntry) -> NameKey {
     (entry.start.camera.clone(), entry.original_name())
 }
@@ -271,8 +281,9 @@ impl Queue {
         let failures = self.failures.entry(entry.id.clone()).or_insert(0);
         *failures += 1;
         let (count, wait) = (*failures, wait_after(*failures));
-        if trouble == Trouble::Elsewhere {
-            self.door.failed(&entry.id, now);
+        match trouble {
+            Trouble::Elsewhere => self.door.failed(&entry.id, now),
+            Trouble::Own => self.door.passed_over(&entry.id, now),
         }
         self.later.insert((now + wait, entry.id.clone()), entry);
         (count, wait)
@@ -429,6 +440,21 @@ mod tests {
         queue.add(entry(0, "a.jpg", 1), None);
         assert_eq!(number(queue.take(now)), Some(0));
         assert!(queue.take(now + Duration::from_mins(20)).is_none(), "and only once");
+    }
+
+    #[test]
+    fn knockers_with_faults_of_their_own_make_no_storm() {
+        let (mut queue, now) = (queue(SHUT_AFTER.into()), Instant::now());
+        for _ in 0..SHUT_AFTER {
+            let entry = queue.take(now).unwrap();
+            queue.failed(entry, Trouble::Elsewhere, now);
+        }
+        let late = now + LONGEST_WAIT * 2;
+        let knocker = queue.take(late).unwrap();
+        queue.failed(knocker, Trouble::Own, late);
+        assert!(queue.take(late).is_none(), "a pause first");
+        assert!(queue.next_wake(late) > late);
+        assert!(queue.take(late + FIRST_WAIT * 4).is_some(), "of a second or so");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use camtrail_derive::Product;
 use camtrail_model::{
     CaptureKind, MediaManifest,
     metrics::{MEDIA_WAITING, SHIP, SHIP_FAILURES},
+    ports::StoreError,
 };
 use camtrail_spool::{EntryId, SpoolEntry};
 use tokio::{
@@ -23,7 +24,7 @@ use crate::{
     media_work,
     queue::{Queue, Trouble, wait_after},
     ship::{Parts, ShipError, Shipped, Stored, ship},
-    small,
+    small::{self, turn},
     stills::Stills,
     view::View,
 };
@@ -32,6 +33,8 @@ use crate::{
 const AT_ONCE: usize = 4;
 /// Posters and the like, at once (each is an ffmpeg).
 const MEDIA_AT_ONCE: usize = 2;
+/// What part of the spool, in percent, may be taken before clips that wait for their posters go without.
+const POSTER_ROOM: u64 = 75;
 /// Tries at storing what was derived: about an hour of a store that takes clips and not posters.
 const DERIVE_TRIES: u32 = 20;
 /// A name under way that its camera never renames becomes an incomplete event after so long.
@@ -57,6 +60,8 @@ pub struct ShipperStatus {
     pub failing: usize,
     /// What the last failure said; `None` after a success.
     pub last_error: Option<String>,
+    /// Whether anything was stored since the start.
+    pub has_stored: bool,
 }
 
 /// Ships what the spool holds.
@@ -206,6 +211,7 @@ impl Shipper {
                     tracing::info!("the store takes uploads again; what waited goes now, oldest first");
                 }
                 status.last_error = None;
+                status.has_stored = true;
             }
             Ok(Done::Noted) => {
                 queue.noted(&entry);
@@ -248,7 +254,12 @@ async fn derive(
 ) -> Option<MediaManifest> {
     for failures in 1..=DERIVE_TRIES {
         let outcome = {
-            let _permit = media.acquire().await;
+            // Posters hold up nobody for nothing: where uploads are about to be refused, a clip goes without, and
+            // `camtrail backfill` makes its poster later.
+            let Some(_permit) = turn(&parts.spool, media, POSTER_ROOM).await else {
+                tracing::warn!(key = %stored.key, "the spool is filling up: an event goes without its poster for now");
+                return None;
+            };
             media_work::derive(parts, stills, entry, stored).await
         };
         match outcome {
@@ -282,7 +293,9 @@ async fn make_small(
 /// Tells of a failure, and waits where another try may go well.
 async fn has_hope(stored: &Stored, error: &ShipError, failures: u32) -> bool {
     tracing::warn!(key = %stored.key, %error, failures, "what was derived of an event could not be stored");
-    if error.trouble() == Trouble::Own {
+    // What a store refuses it refuses the twentieth time, too.
+    let is_refused = matches!(error, ShipError::Store(StoreError::Refused(_))) && failures > 1;
+    if error.trouble() == Trouble::Own || is_refused {
         return false;
     }
     tokio::time::sleep(wait_after(failures)).await;

@@ -21,8 +21,8 @@ use crate::{
 const WORK: &str = "small.mp4";
 /// How often those who wait look whether the spool is filling up.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What part of the spool may be taken before clips go without.
-const ROOM: u64 = 4;
+/// What part of the spool, in percent, may be taken before clips go without.
+const ROOM: u64 = 25;
 /// Tries where the machine is at fault.
 const TRIES: u32 = 2;
 
@@ -70,7 +70,9 @@ pub(crate) async fn make(
     let small = if dest.exists() {
         true
     } else {
-        let Some(_turn) = turn(&parts.spool, encodes).await else {
+        let turn =
+            if is_filling(&parts.spool, ROOM) { None } else { turn(&parts.spool, encodes, ROOM).await };
+        let Some(_turn) = turn else {
             tracing::warn!(key = %stored.key, "no small rendition: the spool is filling up, and uploads come first");
             return Ok(());
         };
@@ -94,17 +96,21 @@ pub(crate) async fn make(
     media_work::publish(parts, &stored.key, &manifest).await
 }
 
-/// Waits for the one place, while the spool has room.
-async fn turn<'a>(spool: &Spool, encodes: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
-    let mut place = pin!(encodes.acquire());
+/// Waits for a place, while no more than `room` percent of the spool are taken. One that is free at once is had.
+pub(crate) async fn turn<'a>(spool: &Spool, places: &'a Semaphore, room: u64) -> Option<SemaphorePermit<'a>> {
+    let mut place = pin!(places.acquire());
     loop {
-        if spool.usage().bytes > spool.max_bytes() / ROOM {
-            return None;
-        }
         if let Ok(permit) = tokio::time::timeout(LOOK_EVERY, &mut place).await {
             return permit.ok();
         }
+        if is_filling(spool, room) {
+            return None;
+        }
     }
+}
+
+fn is_filling(spool: &Spool, room: u64) -> bool {
+    spool.usage().bytes > spool.max_bytes() / 100 * room
 }
 
 /// `Some(false)`: none is needed, or none can be made. `None`: this machine can't, now.

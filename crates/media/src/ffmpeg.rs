@@ -98,8 +98,9 @@ impl Ffmpeg {
 
     async fn ask_ffprobe(&self, programs: &Programs, source: &MediaSource) -> Result<Streams, MediaError> {
         let input = Input::open(source).await?;
-        let slot = self.runner.slot().await?;
+        // An event's record waits for this, and not for other clips' posters.
         let deadline = Deadline::after(self.config.probe_limit());
+        let slot = self.runner.slot_by(deadline).await?;
         ffprobe::streams(&self.runner, &slot, &programs.ffprobe, &input, deadline).await
     }
 }

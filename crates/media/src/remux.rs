@@ -68,7 +68,22 @@ impl Remux<'_> {
             ..Job::new(&self.programs.ffmpeg, arguments, 0)
         };
         self.runner.run(slot, job, self.deadline).await?.check()?;
-        output.verify(max_bytes).await.map(drop)
+        let copy_bytes = output.verify(max_bytes).await?;
+        self.holds_enough(copy_bytes, audio)
+    }
+
+    /// ffmpeg takes damage in the middle for the end, and says that all went well. The copy is going to be the only one:
+    /// where much is missing, the file as it came is kept instead.
+    fn holds_enough(&self, copy_bytes: u64, audio: Option<&str>) -> Result<(), MediaError> {
+        // By bytes: clocks that wrap or run on tell nothing of how much there is. Sound that is made anew may be much
+        // smaller than it was.
+        let is_made_anew = audio.is_some_and(|codec| !COPYABLE_AUDIO.contains(&codec));
+        let is_short = copy_bytes < self.source.size / if is_made_anew { 4 } else { 2 };
+        if is_short {
+            let reason = "the copy holds much less than what came: the file is damaged in the middle";
+            return Err(MediaError::Unusable(reason.to_owned()));
+        }
+        Ok(())
     }
 }
 

@@ -91,6 +91,10 @@ impl Health {
             if told == bad {
                 continue;
             }
+            // After a start in the middle of an outage nothing has failed yet, and nothing went well.
+            if told && health.waiting > 0 && !health.has_stored {
+                continue;
+            }
             let waits = format!(
                 "Waiting to be stored: {}, with {} of {} bytes ({full_percent} %).",
                 health.waiting, health.bytes, health.max_bytes

@@ -40,6 +40,8 @@ pub struct GatewayHealth {
     pub max_bytes: u64,
     /// Why the last upload could not be stored; `None` after a success.
     pub problem: Option<String>,
+    /// Whether anything was stored since the program started: before, `problem` says nothing.
+    pub has_stored: bool,
 }
 
 /// Where [`GatewayHealth`] comes from.

@@ -311,14 +311,16 @@ impl Rounds {
             if !channel.wants(message, follow_up) {
                 continue;
             }
-            let nobody = [String::new()];
-            let targets =
-                if matches!(channel, Channel::WebPush(_)) { &self.browsers[..] } else { &nobody[..] };
+            let targets = match channel {
+                Channel::WebPush(_) => self.browsers.clone(),
+                Channel::Email(email) => email.receivers(),
+                _ => vec![String::new()],
+            };
             for target in targets {
                 self.new.push(NewDelivery {
                     message_id: message.id.clone(),
                     channel: name.clone(),
-                    target: target.clone(),
+                    target,
                     kind: message.kind.as_str().to_owned(),
                     title: message.title.clone(),
                     payload: serde_json::to_string(message).unwrap_or_default(),

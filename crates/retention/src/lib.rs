@@ -155,7 +155,7 @@ impl Sweeper {
             self.remove_while(FIRST_PLAUSIBLE, &mut sweep, Due::Before(before)).await?;
         }
         if let Some(max_bytes) = self.config.max_bytes {
-            let over = self.expiry.stored_bytes().await?.saturating_sub(max_bytes);
+            let over = i128::from(self.expiry.stored_bytes().await?) - i128::from(max_bytes);
             self.remove_while(Millis(i64::MIN), &mut sweep, Due::Bytes(over)).await?;
         }
         if let Some(before) = before {
@@ -242,7 +242,14 @@ impl Sweeper {
     async fn remove(&self, key: &ObjectKey) -> Result<(), SweepError> {
         self.store.delete(key.as_str()).await?;
         for file in DerivedFiles::ALL {
-            self.store.delete(DerivedKey::new(key, file).as_str()).await?;
+            let derived = DerivedKey::new(key, file);
+            match self.store.delete(derived.as_str()).await {
+                // Its clip is gone: a card without one helps nobody, and its bytes would count for ever.
+                Err(StoreError::Refused(why)) => {
+                    tracing::warn!(key = %derived, why, "what was derived of an event that went could not be removed");
+                }
+                outcome => outcome?,
+            }
         }
         self.sink.object_changed(key).await?;
         tracing::debug!(%key, "event removed by retention");
@@ -264,8 +271,8 @@ struct Sweep {
 enum Due {
     /// Stored before this moment.
     Before(Millis),
-    /// So many bytes more have to go.
-    Bytes(u64),
+    /// So many bytes more have to go; less than none where the last one was larger than what was left to go.
+    Bytes(i128),
 }
 
 impl Due {
@@ -274,7 +281,9 @@ impl Due {
             Self::Before(before) => is_due_by_age(kept, Some(*before)),
             Self::Bytes(over) => {
                 let is_due = *over > 0;
-                *over = over.saturating_sub(kept.size);
+                if is_due {
+                    *over -= i128::from(kept.size);
+                }
                 is_due
             }
         }
@@ -283,7 +292,7 @@ impl Due {
     /// It was taken and stays: others have to go in its place.
     fn gives_back(&mut self, kept: &Kept) {
         if let Self::Bytes(over) = self {
-            *over = over.saturating_add(kept.size);
+            *over += i128::from(kept.size);
         }
     }
 }

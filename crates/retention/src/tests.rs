@@ -244,20 +244,40 @@ async fn more_than_a_batch_goes_in_one_sweep() {
 #[tokio::test]
 async fn what_the_store_holds_is_in_nobodys_way() {
     let mut bench = Bench::new(Some(30), Some(100));
-    let mut held = Vec::new();
+    let (mut held, mut last) = (Vec::new(), None);
     for n in 0..BATCH + 4 {
         let record = bench.event(&format!("{n:04}.jpg"), 1).await;
         if n < 3 {
             held.push(record.object_key.to_string());
         }
+        last = Some(record.object_key);
     }
-    bench.sweeper.store = Arc::new(Holding { store: bench.store.clone(), held });
+    bench.sweeper.store = Arc::new(Holding { store: bench.store.clone(), held: held.clone() });
     let error = bench.sweeper.sweep(false).await.unwrap_err();
     assert!(error.to_string().contains("legal hold"), "{error}");
     assert_eq!(bench.listed_count().await, 100, "by size: others went in their place");
+    // What was derived of it is refused as well: the event goes all the same.
+    let poster = DerivedKey::new(&last.unwrap(), DerivedFiles::Poster).to_string();
+    held.push(poster.clone());
+    bench.sweeper.store = Arc::new(Holding { store: bench.store.clone(), held });
     bench.pass_days(31);
     assert!(bench.sweeper.sweep(true).await.is_err());
     assert_eq!(bench.listed().await, ["0000.jpg", "0001.jpg", "0002.jpg"]);
+    assert!(bench.store.head(&poster).await.unwrap().is_some(), "told in the log");
+}
+
+/// A small excess and a large one that can't go: no more than a small one goes in its place.
+#[tokio::test]
+async fn a_refusal_makes_no_more_due_than_before() {
+    let mut bench = Bench::new(None, Some(1_000));
+    let large = bench.event("0.jpg", 900).await;
+    for n in 1..=11 {
+        bench.event(&format!("{n:02}.jpg"), 10).await;
+    }
+    let held = vec![large.object_key.to_string()];
+    bench.sweeper.store = Arc::new(Holding { store: bench.store.clone(), held });
+    assert!(bench.sweeper.sweep(true).await.is_err());
+    assert_eq!(bench.listed_count().await, 11, "10 bytes were too many");
 }
 
 /// Protected after the batch was read, or by a catalog that doesn't show it: the store's word counts at the last moment.

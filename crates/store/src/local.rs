@@ -184,9 +184,8 @@ impl LocalStore {
         let staged = durable::create_dirs(durable::parent_of(&name)).and_then(|()| self.stage(source));
         let staged = staged.map_err(|error| problem(&error))?;
         let placed = self.place(key, &name, &staged, metadata, when);
-        if !matches!(placed, Ok(PutOutcome::Stored)) {
-            let _ = fs::remove_file(&staged);
-        }
+        // A rename onto another link of the same file does nothing, and would leave this one.
+        let _ = fs::remove_file(&staged);
         placed
     }
 
@@ -510,6 +509,17 @@ mod tests {
         // Other bytes, by somebody's hand: nothing is claimed of them.
         fs::write(name, b"something else").unwrap();
         assert_eq!(bench.store.head(KEY).await.unwrap().unwrap().metadata, BTreeMap::new());
+    }
+
+    #[tokio::test]
+    async fn the_same_file_put_again_leaves_nothing_behind() {
+        let bench = Bench::new();
+        let source = bench.source(b"the same");
+        for when in [PutWhen::Absent, PutWhen::Absent, PutWhen::Always, PutWhen::Always] {
+            bench.store.put_file(KEY, &source, Some(&words(&[("a", "b")])), when).await.unwrap();
+        }
+        let left = fs::read_dir(bench.dir.path().join("store").join(TEMPORARY_DIR)).unwrap().count();
+        assert_eq!(left, 0);
     }
 
     #[tokio::test]

@@ -33,6 +33,8 @@ export class LiveConnection {
   /** How often the server is asked, where it can't stream. */
   #pollMs: number | null = null;
   #overdue: ReturnType<typeof setTimeout> | undefined;
+  /** Of the last message. The browser sends it when it comes again by itself; where we open anew, we do. */
+  #lastId = '';
 
   /** `sessionIsOver` asks the server; it is called when a connection is refused. */
   constructor(
@@ -56,6 +58,7 @@ export class LiveConnection {
     document.removeEventListener('visibilitychange', this.#onVisible);
     clearTimeout(this.#timer);
     this.#close();
+    this.#lastId = '';
   }
 
   subscribe(listener: (message: LiveMessage) => void): () => void {
@@ -66,9 +69,13 @@ export class LiveConnection {
   #open(): void {
     this.#close();
     clearTimeout(this.#timer);
-    const source = new EventSource(this.url());
+    const source = new EventSource(goingOn(this.url(), this.#lastId));
     this.#source = source;
+    const noted = ({ lastEventId }: MessageEvent<string>) => {
+      if (lastEventId !== '') this.#lastId = lastEventId;
+    };
     source.addEventListener('ready', (message: MessageEvent<string>) => {
+      noted(message);
       this.#attempts = 0;
       this.state = 'live';
       this.#pollMs = pollMs(message.data);
@@ -79,9 +86,13 @@ export class LiveConnection {
       this.#arrived();
       this.state = 'live';
     };
-    source.addEventListener('reset', () => this.#tell({ type: 'reset' }));
+    source.addEventListener('reset', (message: MessageEvent<string>) => {
+      noted(message);
+      this.#tell({ type: 'reset' });
+    });
     for (const type of ['new', 'changed', 'removed', 'camera'] as const) {
       source.addEventListener(type, (message: MessageEvent<string>) => {
+        noted(message);
         const parsed = parseLive(type, message.data);
         if (parsed) this.#tell(parsed);
       });
@@ -147,6 +158,10 @@ export class LiveConnection {
     if (document.visibilityState === 'visible' && this.state === 'reconnecting') this.#retryNow();
   };
 }
+
+/** The stream's address, from the message on that was heard last. */
+export const goingOn = (url: string, lastId: string): string =>
+  lastId === '' ? url : `${url}?last_event_id=${encodeURIComponent(lastId)}`;
 
 /** From the data of `ready`; `null`: the server streams. */
 export function pollMs(data: string): number | null {

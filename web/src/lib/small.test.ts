@@ -1,5 +1,5 @@
 /** The modules that are too small for a test file each. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   ApiError,
   isWorthRetrying,
@@ -9,10 +9,33 @@ import {
 } from './api/problem';
 import { byteSize, cameraHue, clockVerdict } from './format';
 import { ftpPort, isLocalName, listensHereOnly } from './ftp-address';
-import { parseLive, pollMs } from './live.svelte';
+import { goingOn, parseLive, pollMs } from './live.svelte';
 import { isOurs, judge } from './swipe';
 import { anEvent } from './testing/events';
 import { following } from './timeline/following';
+import { WantedStep } from './wanted-step.svelte';
+
+describe('a live stream that is opened anew', () => {
+  it('goes on from the last message', () => {
+    expect(goingOn('/cams/api/v1/live', '')).toBe('/cams/api/v1/live');
+    expect(goingOn('/cams/api/v1/live', '42')).toBe('/cams/api/v1/live?last_event_id=42');
+  });
+});
+
+describe('a step that was asked for too early', () => {
+  it('is made from where it was asked for, and not much later', () => {
+    vi.useFakeTimers();
+    const wanted = new WantedStep();
+    wanted.keep('here', 1);
+    expect([wanted.from('here'), wanted.from('elsewhere')]).toEqual([1, null]);
+    vi.advanceTimersByTime(60_000);
+    expect(wanted.from('here')).toBeNull();
+    wanted.keep('here', -1);
+    wanted.drop();
+    expect(wanted.from('here')).toBeNull();
+    vi.useRealTimers();
+  });
+});
 
 describe('problems', () => {
   it('are read from RFC 9457 documents, and from a proxy’s HTML', () => {

@@ -16,15 +16,16 @@ use axum::{
 };
 use camtrail_model::{CameraName, ChangeKind, ChangeSeq, EventId, Subject, metrics::LIVE_STREAMS};
 use futures::{Stream, stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::Instant,
 };
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    asked::Asked,
     dto::{Camera, Event},
     problem::Problem,
     routes::viewed,
@@ -42,6 +43,16 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 const POLL_SOON: Duration = Duration::from_millis(200);
 /// [`LiveMode::Poll`]: messages of one answer. With long links each is some 5 kB, and a function may answer 6 MB.
 const POLL_MAX: usize = 4 * BATCH;
+
+/// Where a stream goes on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LiveQuery {
+    /// The same as the header, which counts first: for a browser that opens a new stream itself.
+    #[param(example = 42)]
+    last_event_id: Option<ChangeSeq>,
+}
 
 /// The data of a `new`, `changed` or `removed` message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -103,7 +114,10 @@ impl Drop for Counted {
 /// that can't stream says `poll_ms` in `ready`, and ends each answer at once: come again after so many milliseconds.
 #[utoipa::path(
     get, path = "/live", tag = "live", security(("session" = []), ("api_token" = ["read"])),
-    params(("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen.")),
+    params(
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message seen."),
+        LiveQuery
+    ),
     responses(
         (status = 200, description = "The stream.", content_type = "text/event-stream", body = LiveMessage),
         (status = 400, description = "`Last-Event-ID` is not an id of ours.", body = Problem, content_type = "application/problem+json"),
@@ -115,6 +129,7 @@ pub(crate) async fn live(
     State(api): State<Api>,
     who: May<ToRead>,
     headers: HeaderMap,
+    Asked(asked): Asked<LiveQuery>,
 ) -> Result<Response, Problem> {
     let permit = api.parts.live.clone().try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many live streams are open: try again later")
@@ -122,7 +137,10 @@ pub(crate) async fn live(
     let wake = api.parts.catalog.watch();
     let last = headers.get("last-event-id").filter(|value| !value.is_empty());
     let seq = match last {
-        None => api.parts.catalog.latest_change().await?,
+        None => match asked.last_event_id {
+            Some(seq) => seq,
+            None => api.parts.catalog.latest_change().await?,
+        },
         Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
             Problem::bad_request(format!(
                 "Last-Event-ID: found {value:?}, expected the id of a message of this stream"

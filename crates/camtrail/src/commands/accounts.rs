@@ -63,7 +63,7 @@ pub(super) fn named(name: &str) -> Result<(), UsageError> {
 pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
     match command {
         CameraCommand::Add { name, config } => {
-            let camera = CameraName::parse(&name)?;
+            let camera = CameraName::parse(&name).map_err(|error| UsageError(error.to_string()))?;
             let desk = open(&config).await?;
             let password = readable_password()?;
             let password_hash = Passwords::new()?.hash(password.as_bytes()).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn camera(command: CameraCommand) -> anyhow::Result<()> {
             println!("FTP user {name}, password {password}      (shown only this once)");
         }
         CameraCommand::Token { name, config } => {
-            let scope = AccountScope::parse(&name)?;
+            let scope = AccountScope::parse(&name).map_err(|error| UsageError(error.to_string()))?;
             let token = Token::new()?;
             let row = CameraToken {
                 token_sha256: Token::sha256(token.text()),

@@ -47,7 +47,7 @@ async fn greeting(ftp: SocketAddr) -> anyhow::Result<()> {
     bail!("FTP at {ftp} says {line:?}, expected 220");
 }
 
-async fn ready(url: &str) -> anyhow::Result<()> {
+pub(super) async fn ready(url: &str) -> anyhow::Result<()> {
     // This machine's own address, and nothing secret is said: its certificate is for another name.
     let client = reqwest::Client::builder()
         .tls_danger_accept_invalid_certs(true)

@@ -69,15 +69,38 @@ fn table(text: &str, is_json: bool, place: &str) -> Result<Table, ConfigError> {
     if is_json {
         serde_json::from_str(text).map_err(|error| syntax(format!("not JSON: {error}")))
     } else {
-        text.parse().map_err(|error: toml::de::Error| syntax(error.to_string().trim_end().to_owned()))
+        text.parse().map_err(|error: toml::de::Error| syntax(told(&error, text)))
     }
 }
 
+/// Where and what, with the line itself; not where that may hold a secret.
+fn told(error: &toml::de::Error, text: &str) -> String {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = text.get(..at).unwrap_or_default();
+    let (number, start) =
+        (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |newline| newline + 1));
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    if is_secret(line) {
+        return format!("line {number} (not shown: it names a secret): {}", error.message());
+    }
+    error.to_string().trim_end().to_owned()
+}
+
+/// Whether what stands there may be one that nobody else should read.
+fn is_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["secret", "password", "token", "login", "url"].iter().any(|word| text.contains(word))
+}
+
 fn parse(table: &Table, place: &str) -> Result<Config, ConfigError> {
-    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| ConfigError::Key {
-        place: place.to_owned(),
-        key: error.path().to_string(),
-        problem: error.inner().message().to_owned(),
+    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let (key, problem) = (error.path().to_string(), error.inner().message().to_owned());
+        // "invalid type: integer `1234`, expected a string": what was found may be the secret.
+        let expected = problem.rsplit_once(", expected ").filter(|_| is_secret(&key));
+        let problem = expected.map_or(problem.clone(), |(_, expected)| {
+            format!("found something else (not shown), expected {expected}")
+        });
+        ConfigError::Key { place: place.to_owned(), key, problem }
     })
 }
 

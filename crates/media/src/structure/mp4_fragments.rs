@@ -214,8 +214,10 @@ impl Run {
             run.all_alike(count.into(), each, first_flags, bytes.len());
             return Ok(run);
         }
-        let samples = u64::from(count).min(trun.end.saturating_sub(at) / stride);
-        for number in 0..samples {
+        // What is claimed beyond the file's end is not there; and no file is read for ever.
+        let end = trun.end.min(bytes.len());
+        let samples = u64::from(count).min(end.saturating_sub(at) / stride);
+        for number in 0..samples.min(MAX_STEPS as u64 + 1) {
             let mut field = at + number * stride;
             let first = if number == 0 { first_flags } else { each.flags };
             let mut sample = Defaults { flags: first, ..each };

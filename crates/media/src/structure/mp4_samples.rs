@@ -123,6 +123,10 @@ fn present_samples(
                 return sample as u64;
             }
             sample += 1;
+            // Each has a byte of its own: what claims more lies.
+            if sample as u64 > len {
+                return len;
+            }
         }
     }
     sample as u64

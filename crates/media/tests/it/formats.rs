@@ -322,6 +322,46 @@ async fn fragments_whose_clock_ran_on_are_shown_from_0() {
     assert!(tool.probe(&source(&dest)).await.unwrap().plays_as_it_is());
 }
 
+/// Damage in the middle that a demuxer takes for the end, and ffmpeg for success: such a copy must not become all that is
+/// left of the clip.
+#[tokio::test]
+async fn a_copy_that_ends_at_damage_is_refused() {
+    let encode =
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=10 -c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p";
+    let fragments = "-movflags frag_keyframe+empty_moov+default_base_moof+skip_trailer";
+    let (folder, clip) = generate("clip.mp4", &format!("{encode} {fragments}"));
+    let mut content = std::fs::read(&clip.path).unwrap();
+    let mut heads: Vec<_> = (4..content.len()).filter(|&at| content[at..].starts_with(b"moof")).collect();
+    assert_eq!(heads.len(), 10);
+    // The fourth fragment has no name any more, and says that it is the last.
+    let head = heads.swap_remove(3);
+    content[head - 4..head + 4].fill(0);
+    std::fs::write(&clip.path, content).unwrap();
+    let dest = folder.path().join("copy.mp4");
+    let refused = tool().remux(&clip, &dest, LIMIT).await;
+    assert!(matches!(refused, Err(MediaError::Unusable(_))), "{refused:?}");
+    assert!(!dest.exists());
+}
+
+/// The same damage where the demuxer finds its way again: what stands behind it is in the copy.
+#[tokio::test]
+async fn a_copy_keeps_what_stands_behind_damage() {
+    let encode =
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=8 -c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p";
+    let tool = tool();
+    for (name, options) in [("clip.flv", ""), ("clip.mkv", ""), ("clip.ts", ""), ("clip.avi", "")] {
+        let (folder, clip) = generate(name, &format!("{encode} {options}"));
+        let mut content = std::fs::read(&clip.path).unwrap();
+        let middle = content.len() / 4;
+        content[middle..middle + 30_000].fill(0);
+        std::fs::write(&clip.path, content).unwrap();
+        let dest = folder.path().join("copy.mp4");
+        tool.remux(&clip, &dest, LIMIT).await.unwrap();
+        let copy_ms = View::of(&dest).duration_ms();
+        assert!(copy_ms >= 7_000, "{name}: only {copy_ms} ms of 8 s are left");
+    }
+}
+
 /// A night scene that begins black: the poster shows what comes later, also where no later key frame helps.
 #[tokio::test]
 async fn a_black_start_is_passed_over() {

@@ -223,6 +223,29 @@ async fn tables_that_claim_billions_of_pictures() {
     }
 }
 
+/// A fragment of 120 bytes that claims a terabyte and four billion pictures.
+#[tokio::test]
+async fn a_fragment_that_claims_more_than_the_file() {
+    let fragments = "-movflags frag_keyframe+empty_moov+default_base_moof";
+    let encode = "-f lavfi -i testsrc2=s=160x120:r=5:d=1 -c:v libx264 -preset ultrafast -g 5";
+    let (_folder, clip) = generate("clip.mp4", &format!("{encode} {fragments}"));
+    let content = std::fs::read(&clip.path).unwrap();
+    let index_end = content.windows(4).position(|kind| kind == b"moof").unwrap() - 4;
+    let claims = |kind: &[u8; 4], size: u64, body: Vec<u8>| {
+        [&1_u32.to_be_bytes()[..], kind, &size.to_be_bytes(), &body].concat()
+    };
+    for track in [0_u32, 1] {
+        let tfhd = [&16_u32.to_be_bytes()[..], b"tfhd", &[0; 4], &track.to_be_bytes()].concat();
+        let trun = claims(b"trun", 1 << 40, [&0x700_u32.to_be_bytes()[..], &[0xFF; 4]].concat());
+        let traf = claims(b"traf", 1 << 41, [tfhd, trun].concat());
+        let moof = claims(b"moof", 1 << 42, traf);
+        let (_folder, liar) = file("liar.mp4", [&content[..index_end], &moof].concat());
+        let started = Instant::now();
+        tool().probe(&liar).await.unwrap();
+        assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
+    }
+}
+
 /// A signature and nothing behind it.
 #[tokio::test]
 async fn signatures_without_content() {

@@ -14,7 +14,7 @@ mod runs;
 mod stamp;
 
 use jiff::{
-    civil::{DateTime, Time},
+    civil::{Date, DateTime, Time},
     tz::TimeZone,
 };
 
@@ -35,6 +35,8 @@ pub enum Claim {
     Full(DateTime, TimeSource),
     /// A local time of day without a date.
     TimeOfDay(Time),
+    /// A folder's date alone.
+    Date(Date),
 }
 
 /// What a name says.
@@ -111,10 +113,10 @@ fn claim(full: Stamp, clock: Option<Time>, folder: &folders::FolderTime) -> Clai
         (Stamp::Found { time, .. }, _, _) => Claim::Full(time, TimeSource::Name),
         (_, Some(time), Some(date)) => Claim::Full(date.to_datetime(time), TimeSource::Name),
         (_, Some(time), None) => Claim::TimeOfDay(time),
-        (_, None, Some(date)) => {
-            let (hour, minute) = (folder.hour.unwrap_or(0), folder.minute.unwrap_or(0));
-            Claim::Full(date.at(hour, minute, 0, 0), TimeSource::Folder)
-        }
+        (_, None, Some(date)) => match folder.hour {
+            Some(hour) => Claim::Full(date.at(hour, folder.minute.unwrap_or(0), 0, 0), TimeSource::Folder),
+            None => Claim::Date(date),
+        },
         (_, None, None) => Claim::None,
     }
 }
@@ -170,6 +172,7 @@ pub fn capture_time_of_file(
         Claim::None => None,
         Claim::Full(wall, source) => Some((wall, source)),
         Claim::TimeOfDay(time) => latest_before(time, zone, nearest).map(|wall| (wall, TimeSource::Name)),
+        Claim::Date(date) => within(date, zone, nearest).map(|wall| (wall, TimeSource::Folder)),
     };
     let claim = local
         .and_then(|(wall, source)| Some((resolve_local(wall, zone, nearest)?, source, is_reset_clock(wall))));
@@ -192,6 +195,21 @@ fn latest_before(time: Time, zone: &TimeZone, received: Millis) -> Option<DateTi
     let latest = zone.to_datetime(received.plus(CLOCK_AHEAD_MAX_MS).timestamp());
     let today = latest.date().to_datetime(time);
     if today <= latest { Some(today) } else { Some(latest.date().yesterday().ok()?.to_datetime(time)) }
+}
+
+/// A clip that ran past midnight is still filed under the day that it began on, so long after.
+const FILED_LATE_MAX_H: i64 = 6;
+
+/// When on `date` it was, if only the folder tells: `None` where `nearest` is on that day, and says it better; the day's
+/// last second where it came soon after it; else its beginning.
+fn within(date: Date, zone: &TimeZone, nearest: Millis) -> Option<DateTime> {
+    let there = zone.to_datetime(nearest.timestamp());
+    if there.date() == date {
+        return None;
+    }
+    let is_next = date.tomorrow().is_ok_and(|next| next == there.date());
+    let soon = is_next && i64::from(there.hour()) < FILED_LATE_MAX_H;
+    Some(if soon { date.at(23, 59, 59, 0) } else { date.at(0, 0, 0, 0) })
 }
 
 /// Clocks that lost their time restart at the first day of an epoch; no IP camera filmed before 1995.

@@ -109,6 +109,7 @@ fn other_spellings() {
         path("2016-10-19/Hour-16/record/clip.mp4").claim,
         Claim::Full(jiff::civil::datetime(2016, 10, 19, 16, 0, 0, 0), TimeSource::Folder)
     );
+    assert_eq!(path("2026-08-14/alarm_0001.jpg").claim, Claim::Date(jiff::civil::date(2026, 8, 14)));
     for name in
         ["snapshot.jpg", "img_123456.jpg", "192.168.1.64.jpg", "cam 12.34.jpg", "2024.jpg", "x/y/z.mp4"]
     {

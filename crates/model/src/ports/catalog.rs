@@ -122,6 +122,13 @@ pub trait Catalog: Send + Sync {
     /// Forgets the object's event; `false` where there was none. Atomic, idempotent, durable.
     async fn remove(&self, key: &ObjectKey) -> Result<bool, CatalogError>;
 
+    /// Makes the record of an object say `record` of the same bytes. Whoever dies in between leaves no record, and the
+    /// object is recorded at the next look; where the catalog can, it is one step, and what people viewed stays.
+    async fn correct(&self, record: &CatalogRecord) -> Result<(), CatalogError> {
+        self.remove(&record.object_key).await?;
+        self.record(record).await.map(drop)
+    }
+
     /// Completes an existing record by what was derived of it. Idempotent, durable.
     async fn attach_media(&self, key: &ObjectKey, manifest: &MediaManifest)
     -> Result<Attached, CatalogError>;

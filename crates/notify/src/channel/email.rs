@@ -50,8 +50,20 @@ impl Email {
         })
     }
 
+    /// Each gets a mail of their own: an address that is refused silences nobody else, and nobody sees the others'.
+    pub(crate) fn receivers(&self) -> Vec<String> {
+        self.to.iter().map(ToString::to_string).collect()
+    }
+
     pub(crate) async fn send(&self, parcel: &Parcel<'_>) -> Result<(), SendError> {
-        let mail = self.mail(parcel, parcel.poster().await)?;
+        // What waits since there was one mail for all has no receiver of its own.
+        let to: Vec<&Mailbox> =
+            self.to.iter().filter(|to| parcel.target.is_empty() || to.to_string() == parcel.target).collect();
+        if to.is_empty() {
+            let why = format!("{} is no receiver of this channel any more", parcel.target);
+            return Err(SendError::Refused(why));
+        }
+        let mail = self.mail(parcel, &to, parcel.poster().await)?;
         match tokio::time::timeout(LIMIT, self.server.send(mail)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.is_permanent() => Err(SendError::Refused(cause(&error))),
@@ -60,7 +72,12 @@ impl Email {
         }
     }
 
-    fn mail(&self, parcel: &Parcel<'_>, poster: Option<Vec<u8>>) -> Result<Mail, SendError> {
+    fn mail(
+        &self,
+        parcel: &Parcel<'_>,
+        receivers: &[&Mailbox],
+        poster: Option<Vec<u8>>,
+    ) -> Result<Mail, SendError> {
         let message = parcel.message;
         let refused =
             |error: &dyn std::fmt::Display| SendError::Refused(format!("no mail can be made of it: {error}"));
@@ -70,8 +87,8 @@ impl Email {
             .subject(&message.title)
             // The same at every attempt: a reader's server shows one mail.
             .message_id(Some(format!("<{}@camtrail>", message.id)));
-        for to in &self.to {
-            mail = mail.to(to.clone());
+        for to in receivers {
+            mail = mail.to((*to).clone());
         }
         let plain = match &link {
             Some(link) => format!("{}\n\n{link}\n", message.text),

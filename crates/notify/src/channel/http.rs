@@ -41,8 +41,9 @@ pub(super) async fn judge(response: Response) -> Result<(), SendError> {
     }
     if status.is_redirection() {
         let to = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let to =
-            to.map_or_else(String::new, |to| format!(" to {}", to.split('?').next().unwrap_or_default()));
+        // Scheme and host only: the path may be the secret.
+        let to = to.and_then(|to| reqwest::Url::parse(to).ok());
+        let to = to.map_or_else(String::new, |to| format!(" to {}", to.origin().ascii_serialization()));
         return Err(SendError::Refused(format!(
             "it answers {status}{to}: redirects aren't followed, configure the final address"
         )));

@@ -372,7 +372,8 @@ async fn the_gateways_trouble_is_told_once_and_its_end_too() {
     house.start().await;
     let set = |house: &House, bytes: u64, problem: Option<&str>| {
         let problem = problem.map(str::to_owned);
-        *house.gateway.0.lock().unwrap() = GatewayHealth { waiting: 3, bytes, max_bytes: 100, problem };
+        *house.gateway.0.lock().unwrap() =
+            GatewayHealth { waiting: 3, bytes, max_bytes: 100, problem, has_stored: true };
     };
     set(&house, 79, None);
     assert_eq!(house.after(MINUTE).await, [""; 0]);
@@ -385,6 +386,13 @@ async fn the_gateways_trouble_is_told_once_and_its_end_too() {
     assert_eq!(house.after(MINUTE).await, ["hook: gateway_ok: Clips are stored again"]);
     set(&house, 10, Some("the bucket is gone"));
     assert_eq!(house.after(MINUTE).await, ["hook: gateway_trouble: Clips can't be stored"]);
+    // A start in the middle of it: nothing has failed yet, and nothing is well.
+    house.kill();
+    *house.gateway.0.lock().unwrap() = GatewayHealth { waiting: 3, max_bytes: 100, ..Default::default() };
+    house.start().await;
+    assert_eq!(house.after(MINUTE).await, [""; 0]);
+    set(&house, 10, None);
+    assert_eq!(house.after(MINUTE).await, ["hook: gateway_ok: Clips are stored again"]);
 }
 
 /// The line is cut: the catalog is as far away as the store, and somebody in the house is to hear of it.

@@ -46,9 +46,21 @@ export const keys = {
   anyIncident: ['incident'] as const,
 };
 
+/**
+ * When lists were last asked for from their beginning. The data library's own time is another: whatever is written
+ * into a list, a mark say, makes it look fresh.
+ */
+const loadedAt = new Map<string, number>();
+const LISTS_NOTED_MAX = 200;
+
+export function noteLoaded(key: readonly unknown[]): void {
+  if (loadedAt.size >= LISTS_NOTED_MAX) loadedAt.clear();
+  loadedAt.set(JSON.stringify(key), Date.now());
+}
+
 /** Loaded or brought up to date a moment ago: little can have come since. */
-export function isFresh(client: QueryClient, key: readonly unknown[]): boolean {
-  return Date.now() - (client.getQueryState(key)?.dataUpdatedAt ?? 0) < BRIEF_MS;
+export function isFresh(key: readonly unknown[]): boolean {
+  return Date.now() - (loadedAt.get(JSON.stringify(key)) ?? 0) < BRIEF_MS;
 }
 
 export function createQueryClient(): QueryClient {
@@ -69,6 +81,13 @@ export function createQueryClient(): QueryClient {
   });
 }
 
+/** `queryKey` is there where the list is loaded from its beginning. */
+interface Asked {
+  pageParam: Param;
+  signal: AbortSignal;
+  queryKey?: readonly unknown[];
+}
+
 /** A list without end: back in time by cursor; one that begins at a moment goes on to newer ones as well. */
 function endless<T>(
   fetchPage: (query: EventQuery, signal: AbortSignal) => Promise<Page<T>>,
@@ -76,8 +95,11 @@ function endless<T>(
   atMs: number | null,
 ) {
   return {
-    queryFn: async ({ pageParam, signal }: { pageParam: Param; signal: AbortSignal }) =>
-      pageOf(await fetchPage({ ...query, ...bounds(pageParam, atMs) }, signal), pageParam, atMs),
+    queryFn: async ({ pageParam, signal, queryKey }: Asked) => {
+      const page = await fetchPage({ ...query, ...bounds(pageParam, atMs) }, signal);
+      if (pageParam === null && queryKey) noteLoaded(queryKey);
+      return pageOf(page, pageParam, atMs);
+    },
     initialPageParam: null as Param,
     getNextPageParam: (last: Page<T>): Param | undefined =>
       last.next_cursor == null ? undefined : { older: last.next_cursor },

@@ -22,7 +22,8 @@ export function companions(events: Event[], main: Event): Event[] {
   const best = new Map<string, Event>();
   for (const other of events) {
     if (other.kind !== 'record' || other.camera_name === main.camera_name) continue;
-    if (!other.playable || overlap(other) <= 0) continue;
+    const plays = other.playable || other.h264_url != null || other.small_url != null;
+    if (!plays || overlap(other) <= 0) continue;
     const known = best.get(other.camera_name);
     if (!known || overlap(other) > overlap(known)) best.set(other.camera_name, other);
   }

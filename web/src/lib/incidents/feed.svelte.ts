@@ -6,12 +6,10 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
-import { BRIEF_PAGE, INCIDENTS_PAGE, isFresh, keys } from '../api/queries';
+import { BRIEF_PAGE, INCIDENTS_PAGE, isFresh, keys, noteLoaded } from '../api/queries';
 import type { Event, Incident } from '../api/types';
 import { filtersKey } from '../filters';
 import type { LiveMessage } from '../live.svelte';
-import { changeCached, removeCached } from '../review/cached';
-import { fresher } from '../review/seen';
 import type { FeedHost, ListFeed } from '../timeline/list';
 import {
   flattenIncidents,
@@ -53,13 +51,7 @@ export class IncidentFeed implements ListFeed {
       if (!this.host.fits(message.event)) return;
       this.#arrived.set(message.event.id, message.event);
       this.#timer ??= setTimeout(() => void this.#take(), GATHER_MS);
-    } else if (message.type === 'changed') {
-      const { event } = message;
-      changeCached(this.client, (known) => (known.id === event.id ? fresher(known, event) : known));
-    } else if (message.type === 'removed') {
-      this.#waiting.delete(message.id);
-      removeCached(this.client, message.id);
-    }
+    } else if (message.type === 'removed') this.#waiting.delete(message.id);
   }
 
   /** Brings the top of the list up to date, or lets it wait. */
@@ -68,9 +60,10 @@ export class IncidentFeed implements ListFeed {
     if (!data || this.host.atMs() !== null) return;
     const filters = this.host.filters();
     try {
-      const limit = isFresh(this.client, this.#key()) ? BRIEF_PAGE : INCIDENTS_PAGE;
+      const limit = isFresh(this.#key()) ? BRIEF_PAGE : INCIDENTS_PAGE;
       const head = await api.incidents({ filters, limit });
       if (this.#stopped || filtersKey(filters) !== filtersKey(this.host.filters())) return;
+      noteLoaded(this.#key());
       // eslint-disable-next-line svelte/prefer-svelte-reactivity -- local to this call
       const known = new Set(
         flattenIncidents(this.#data()).flatMap(({ events }) => events.map(({ id }) => id)),

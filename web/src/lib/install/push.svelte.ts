@@ -97,7 +97,8 @@ export async function stopPushes(): Promise<void> {
   const registration = await navigator.serviceWorker.getRegistration();
   const subscription = await registration?.pushManager.getSubscription();
   if (!subscription) return;
-  await settingsApi.unsubscribe(subscription.endpoint);
+  // The server's side goes where it may be asked: the browser's is what counts.
+  await settingsApi.unsubscribe(subscription.endpoint).catch(() => undefined);
   await subscription.unsubscribe();
 }
 

@@ -5,7 +5,7 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 import { SvelteSet } from 'svelte/reactivity';
 import { api } from '../api/client';
-import { BRIEF_PAGE, EVENTS_PAGE, isFresh, keys } from '../api/queries';
+import { BRIEF_PAGE, EVENTS_PAGE, isFresh, keys, noteLoaded } from '../api/queries';
 import type { Event, EventPage } from '../api/types';
 import { filtersKey } from '../filters';
 import { seen } from '../review/seen';
@@ -80,9 +80,10 @@ export class Feed implements ListFeed {
     const controller = new AbortController();
     this.#syncing = controller;
     try {
-      const limit = isFresh(this.queryClient, this.#key()) ? BRIEF_PAGE : EVENTS_PAGE;
+      const limit = isFresh(this.#key()) ? BRIEF_PAGE : EVENTS_PAGE;
       const head = await api.events({ filters, limit }, controller.signal);
       if (filtersKey(filters) !== filtersKey(this.host.filters())) return;
+      noteLoaded(this.#key());
       const data = this.#data();
       if (!data) return;
       const news = newIn(data, head);

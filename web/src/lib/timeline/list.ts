@@ -61,14 +61,10 @@ export interface ListQuery<P> {
   readonly isSuccess: boolean;
   readonly isError: boolean;
   readonly isFetching: boolean;
-  readonly isFetchingNextPage: boolean;
-  readonly isFetchNextPageError: boolean;
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
   readonly error: unknown;
   refetch(): Promise<unknown>;
-  fetchNextPage(options?: { cancelRefetch: boolean }): Promise<unknown>;
-  fetchPreviousPage(options?: { cancelRefetch: boolean }): Promise<unknown>;
 }
 
 /** Cards of one kind, `T`, from pages of `P`. */

@@ -51,6 +51,27 @@ export const isRoom = <T>(slot: Slot<T>): slot is Room => slot instanceof Room;
 export const loaded = <T>(list: Slot<T>[]): T[] =>
   list.flatMap((slot) => (isRoom(slot) ? [] : [slot]));
 
+/** One of the list's ends. */
+export type End = 'older' | 'newer';
+
+/** How the page at that end is asked for; `null`: there is none. */
+export function nextParam<T>(data: Pages<T> | undefined, end: End): Param {
+  if (end === 'older') {
+    const cursor = data?.pages.at(-1)?.next_cursor;
+    return cursor == null ? null : { older: cursor };
+  }
+  const newer = data?.pages[0]?.newer;
+  return newer === undefined ? null : { newer };
+}
+
+/** With a page more at that end, if it is still the one that was asked for by `param`. */
+export function added<T>(data: Pages<T>, page: Page<T>, param: Param, end: End): Pages<T> {
+  if (JSON.stringify(nextParam(data, end)) !== JSON.stringify(param)) return data;
+  return end === 'older'
+    ? { pages: [...data.pages, page], pageParams: [...data.pageParams, param] }
+    : { pages: [page, ...data.pages], pageParams: [param, ...data.pageParams] };
+}
+
 /** What is asked of the server for it. */
 export function bounds(param: Param, atMs: number | null) {
   if (param !== null && 'newer' in param) {

@@ -7,12 +7,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
 
-use super::report::Report;
+use super::{super::health, report::Report};
 use crate::{app::Shape, config::Settings, data_dir::DataDir};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -22,7 +19,7 @@ pub(super) async fn look(report: &mut Report, dir: &DataDir, settings: &Settings
     let running = dir.running();
     if let Some(addresses) = &running {
         if let Some(http) = addresses["http"].as_str() {
-            check_http(report, http, &settings.base_path).await;
+            check_http(report, http, settings).await;
         }
         if let Some(ftp) = addresses["ftp"].as_str() {
             check_ftp(report, ftp).await;
@@ -102,7 +99,8 @@ fn passive(report: &mut Report, settings: &Settings) {
 }
 
 fn who_hears_passwords(report: &mut Report, settings: &Settings) {
-    let is_https = settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let is_https = settings.http_tls.is_some()
+        || settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     if !settings.http_listen.ip().is_loopback() && !is_https {
         report.advice(
             "http.listen",
@@ -113,24 +111,18 @@ fn who_hears_passwords(report: &mut Report, settings: &Settings) {
     }
 }
 
-async fn check_http(report: &mut Report, address: &str, base_path: &str) {
+async fn check_http(report: &mut Report, address: &str, settings: &Settings) {
     const CHECK: &str = "http";
-    let request = format!("GET {base_path}/readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    match converse(address, Some(&request)).await {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200") => {
-            report.ok(CHECK, &format!("a running Camtrail answers on {address}: ready"));
-        }
-        Ok(answer) => {
-            let line = answer.lines().next().unwrap_or_default();
-            report.problem(
-                CHECK,
-                &format!("{address} answers {line:?} to /readyz"),
-                "its catalog can't answer: look into its log",
-            );
-        }
+    let scheme = if settings.http_tls.is_some() { "https" } else { "http" };
+    let Ok(at) = address.parse::<SocketAddr>() else {
+        report.problem(CHECK, &format!("{address:?} is no address"), "start Camtrail again");
+        return;
+    };
+    match health::ready(&format!("{scheme}://{}{}/readyz", here(at), settings.base_path)).await {
+        Ok(()) => report.ok(CHECK, &format!("a running Camtrail answers on {scheme}://{address}: ready")),
         Err(error) => report.problem(
             CHECK,
-            &format!("{address} doesn't answer: {error}"),
+            &format!("{error:#}"),
             "look into the running Camtrail's log, or start it again",
         ),
     }
@@ -138,7 +130,7 @@ async fn check_http(report: &mut Report, address: &str, base_path: &str) {
 
 async fn check_ftp(report: &mut Report, address: &str) {
     const CHECK: &str = "ftp";
-    match converse(address, None).await {
+    match greeting(address).await {
         Ok(greeting) if greeting.starts_with("220") => {
             report.ok(CHECK, &format!("a running Camtrail greets cameras on {address}"));
         }
@@ -158,14 +150,11 @@ async fn check_ftp(report: &mut Report, address: &str) {
     }
 }
 
-/// What is said first, or in answer to `request`.
-async fn converse(address: &str, request: Option<&str>) -> io::Result<String> {
+/// What is said first.
+async fn greeting(address: &str) -> io::Result<String> {
     let whole = async {
         let address: SocketAddr = address.parse().map_err(io::Error::other)?;
         let mut stream = TcpStream::connect(here(address)).await?;
-        if let Some(request) = request {
-            stream.write_all(request.as_bytes()).await?;
-        }
         let mut answer = vec![0; 1024];
         let length = stream.read(&mut answer).await?;
         answer.truncate(length);

@@ -61,7 +61,8 @@ pub(super) fn wrong_level(shown: &str, name: &str, base: &ObjectBase) -> Option<
             "{shown} holds {name}/, below which are the cameras: import {shown}/{name} instead"
         ));
     }
-    let dated = matches!(names::read(&[name, "x"]).claim, Claim::Full(_, TimeSource::Folder));
+    let dated =
+        matches!(names::read(&[name, "x"]).claim, Claim::Full(_, TimeSource::Folder) | Claim::Date(_));
     if dated || ["record", "snap"].iter().any(|kind| name.eq_ignore_ascii_case(kind)) {
         return Some(format!(
             "{shown} looks like one camera's folder (it holds {name}/): say whose with --camera NAME"
