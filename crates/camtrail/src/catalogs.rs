@@ -53,6 +53,7 @@ impl Catalogs {
         if let CatalogSettings::DynamoDb { config, create_tables } = &settings.catalog {
             return Ok(Self::shared(config, *create_tables, local).await);
         }
+        local.check_base()?;
         Ok(Self {
             events: Arc::new(local.clone()),
             accounts: Arc::new(local.clone()),

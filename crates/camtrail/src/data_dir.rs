@@ -89,7 +89,8 @@ impl DataDir {
             camtrail_durable::create_dirs(camtrail_durable::parent_of(&self.0))?;
             match fs::DirBuilder::new().mode(0o700).create(&self.0) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                outcome => outcome,
+                Err(error) => Err(error),
+                Ok(()) => camtrail_durable::sync_dir(camtrail_durable::parent_of(&self.0)),
             }
         };
         make().with_context(|| {

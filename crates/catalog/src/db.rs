@@ -107,6 +107,10 @@ impl Database {
         })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Looks something up while it is opened. Blocks.
     pub(crate) fn find<T>(
         &self,

@@ -58,11 +58,17 @@ impl SqliteCatalog {
     /// Blocks.
     pub fn open(path: &Path, base: &ObjectBase) -> Result<Self, OpenError> {
         let db = Database::open(path, migrations::CATALOG)?;
-        // Else one such event would spoil every page, every sweep and every camera that reuses a name.
-        if let Some(key) = db.find(|connection| events::outside(connection, base))? {
-            return Err(OpenError::OtherBase { path: path.to_owned(), key, base: base.as_str().to_owned() });
-        }
         Ok(Self { db: Arc::new(db), base: Arc::new(base.clone()), changed: Arc::new(watch::Sender::new(0)) })
+    }
+
+    /// Fails where it holds events under another base: one of them would spoil every page, every sweep and every camera
+    /// that reuses a name. Blocks.
+    pub fn check_base(&self) -> Result<(), OpenError> {
+        let found = self.db.find(|connection| events::outside(connection, &self.base))?;
+        found.map_or(Ok(()), |key| {
+            let (path, base) = (self.db.path().to_owned(), self.base.as_str().to_owned());
+            Err(OpenError::OtherBase { path, key, base })
+        })
     }
 
     async fn write<T: Send + 'static>(

@@ -256,7 +256,9 @@ async fn derive(
         let outcome = {
             // Posters hold up nobody for nothing: where uploads are about to be refused, a clip goes without, and
             // `camtrail backfill` makes its poster later.
-            let Some(_permit) = turn(&parts.spool, media, POSTER_ROOM).await else {
+            // What only this step tells of (the original, a copy that plays) waits all the same.
+            let room = if stored.original || stored.wants_playable { 100 } else { POSTER_ROOM };
+            let Some(_permit) = turn(&parts.spool, media, room).await else {
                 tracing::warn!(key = %stored.key, "the spool is filling up: an event goes without its poster for now");
                 return None;
             };

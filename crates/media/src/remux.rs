@@ -39,13 +39,13 @@ impl Remux<'_> {
         let slot = self.runner.slot_by(self.deadline).await?;
         let streams =
             ffprobe::streams(self.runner, &slot, &self.programs.ffprobe, &input, self.deadline).await?;
-        let video = playable(&streams)?;
+        playable(&streams)?;
         let output = Output::begin(self.dest).await?;
-        let written = self.write(&slot, &input, video, streams.audio_codec.as_deref(), &output).await;
+        let written = self.write(&slot, &input, &streams, streams.audio_codec.as_deref(), &output).await;
         if let (Err(MediaError::Unusable(reason)), Some(audio)) = (&written, &streams.audio_codec) {
             // Sound that can't be converted must not cost the picture.
             tracing::warn!(%reason, audio, "the clip's audio can't be kept");
-            self.write(&slot, &input, video, None, &output).await?;
+            self.write(&slot, &input, &streams, None, &output).await?;
         } else {
             written?;
         }
@@ -57,10 +57,11 @@ impl Remux<'_> {
         &self,
         slot: &OwnedSemaphorePermit,
         input: &Input,
-        video: &str,
+        streams: &Streams,
         audio: Option<&str>,
         output: &Output,
     ) -> Result<(), MediaError> {
+        let video = playable(streams)?;
         let max_bytes = self.source.size.saturating_mul(2).saturating_add(EXTRA_OUTPUT_BYTES);
         let arguments = arguments(input, video, audio, max_bytes, output.url()?);
         let job = Job {
@@ -69,16 +70,16 @@ impl Remux<'_> {
         };
         self.runner.run(slot, job, self.deadline).await?.check()?;
         let copy_bytes = output.verify(max_bytes).await?;
-        self.holds_enough(copy_bytes, audio)
+        self.holds_enough(copy_bytes, audio, streams.audio_codec.is_some())
     }
 
     /// ffmpeg takes damage in the middle for the end, and says that all went well. The copy is going to be the only one:
     /// where much is missing, the file as it came is kept instead.
-    fn holds_enough(&self, copy_bytes: u64, audio: Option<&str>) -> Result<(), MediaError> {
-        // By bytes: clocks that wrap or run on tell nothing of how much there is. Sound that is made anew may be much
-        // smaller than it was.
-        let is_made_anew = audio.is_some_and(|codec| !COPYABLE_AUDIO.contains(&codec));
-        let is_short = copy_bytes < self.source.size / if is_made_anew { 4 } else { 2 };
+    fn holds_enough(&self, copy_bytes: u64, audio: Option<&str>, has_sound: bool) -> Result<(), MediaError> {
+        // By bytes: clocks that wrap or run on tell nothing of how much there is. Sound that is made anew, or left out, may
+        // have been much of it.
+        let is_as_it_was = audio.is_some_and(|codec| COPYABLE_AUDIO.contains(&codec)) || !has_sound;
+        let is_short = copy_bytes < self.source.size / if is_as_it_was { 2 } else { 4 };
         if is_short {
             let reason = "the copy holds much less than what came: the file is damaged in the middle";
             return Err(MediaError::Unusable(reason.to_owned()));

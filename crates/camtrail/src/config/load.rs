@@ -96,7 +96,8 @@ fn parse(table: &Table, place: &str) -> Result<Config, ConfigError> {
     serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
         let (key, problem) = (error.path().to_string(), error.inner().message().to_owned());
         // "invalid type: integer `1234`, expected a string": what was found may be the secret.
-        let expected = problem.rsplit_once(", expected ").filter(|_| is_secret(&key));
+        let expected = problem.rsplit_once(", expected ");
+        let expected = expected.filter(|_| is_secret(&key) && problem.starts_with("invalid "));
         let problem = expected.map_or(problem.clone(), |(_, expected)| {
             format!("found something else (not shown), expected {expected}")
         });

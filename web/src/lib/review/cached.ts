@@ -39,5 +39,10 @@ export function removeCached(client: QueryClient, id: string): void {
   client.setQueriesData<Incident>({ queryKey: keys.anyIncident }, (incident) =>
     incident ? (without(incident, id) ?? incident) : incident,
   );
-  void client.invalidateQueries({ queryKey: keys.anyNeighbours });
+  for (const [queryKey, around] of client.getQueriesData<Neighbours>({
+    queryKey: keys.anyNeighbours,
+  })) {
+    const isBeside = around?.newer?.id === id || around?.older?.id === id;
+    if (isBeside) void client.invalidateQueries({ queryKey });
+  }
 }

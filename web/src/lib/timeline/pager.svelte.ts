@@ -12,14 +12,15 @@ export interface PagerHost<T> {
   fetch: (param: Param, signal: AbortSignal) => Promise<Page<T>>;
 }
 
+const NONE_FAILED = { older: null, newer: null };
 const TRIES = 3;
 const WAIT_MS = 500;
 
 export class Pager<T> {
   /** Where a page is being asked for. */
   going = $state.raw<End | null>(null);
-  /** Where the last one could not be had. */
-  failed = $state.raw<End | null>(null);
+  /** Why the last one at each end could not be had. */
+  failed = $state.raw<Record<End, unknown>>(NONE_FAILED);
   #asking: AbortController | null = null;
 
   constructor(
@@ -35,14 +36,14 @@ export class Pager<T> {
     const asking = new AbortController();
     this.#asking = asking;
     this.going = end;
-    this.failed = null;
+    this.failed = { ...this.failed, [end]: null };
     try {
       const page = await this.#fetch(param, asking.signal);
       this.client.setQueryData<Pages<T>>(key, (data) =>
         data ? added(data, page, param, end) : data,
       );
-    } catch {
-      if (!asking.signal.aborted) this.failed = end;
+    } catch (error) {
+      if (!asking.signal.aborted) this.failed = { ...this.failed, [end]: error };
     } finally {
       if (this.#asking === asking) {
         this.#asking = null;
@@ -52,8 +53,10 @@ export class Pager<T> {
   }
 
   /** What failed is asked for once more: the server is there again. */
-  again(): void {
-    if (this.failed !== null) void this.go(this.failed);
+  async again(): Promise<void> {
+    for (const end of ['older', 'newer'] as const) {
+      if (this.failed[end] !== null) await this.go(end);
+    }
   }
 
   /** Another list stands there now, or none. */
@@ -61,7 +64,7 @@ export class Pager<T> {
     this.#asking?.abort();
     this.#asking = null;
     this.going = null;
-    this.failed = null;
+    this.failed = NONE_FAILED;
   }
 
   async #fetch(param: Param, signal: AbortSignal): Promise<Page<T>> {

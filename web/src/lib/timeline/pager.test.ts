@@ -79,10 +79,11 @@ describe('a page that is added', () => {
     const going = pager.go('older');
     refuse(new ApiError(404, 'no', null, null));
     await going;
-    expect([pager.going, pager.failed]).toEqual([null, 'older']);
-    pager.again();
+    expect([pager.going, pager.failed.newer]).toEqual([null, null]);
+    expect(pager.failed.older).toBeInstanceOf(ApiError);
+    void pager.again();
     answer({ items: [anEvent('b', 200)], next_cursor: null });
     await new Promise((done) => setTimeout(done));
-    expect([ids(client), pager.failed]).toEqual([['d', 'c', 'b'], null]);
+    expect([ids(client), pager.failed.older]).toEqual([['d', 'c', 'b'], null]);
   });
 });
