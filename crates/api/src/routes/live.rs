@@ -51,7 +51,7 @@ const POLL_MAX: usize = 4 * BATCH;
 pub(crate) struct LiveQuery {
     /// The same as the header, which counts first: for a browser that opens a new stream itself.
     #[param(example = 42)]
-    last_event_id: Option<ChangeSeq>,
+    last_event_id: Option<u64>,
 }
 
 /// The data of a `new`, `changed` or `removed` message.

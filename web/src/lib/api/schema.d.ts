@@ -3496,7 +3496,13 @@ export interface operations {
     };
     live: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The same as the header, which counts first: for a browser that opens a new stream itself.
+                 * @example 42
+                 */
+                last_event_id?: number;
+            };
             header?: {
                 /** @description The id of the last message seen. */
                 "Last-Event-ID"?: string | null;
