@@ -95,7 +95,7 @@ impl DataDir {
         };
         make().with_context(|| {
             format!(
-                "data_dir {} can't be made: choose another with --data-dir, or give this user access",
+                "data_dir {} can't be written: choose another with --data-dir, or give this user access",
                 self.0.display()
             )
         })
