@@ -138,7 +138,12 @@ pub(crate) async fn live(
     let last = headers.get("last-event-id").filter(|value| !value.is_empty());
     let seq = match last {
         None => match asked.last_event_id {
-            Some(seq) => seq,
+            Some(seq) if i64::try_from(seq).is_ok() => seq,
+            Some(seq) => {
+                return Err(Problem::bad_request(format!(
+                    "last_event_id: found {seq}, expected the id of a message of this stream"
+                )));
+            }
             None => api.parts.catalog.latest_change().await?,
         },
         Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
