@@ -486,7 +486,7 @@ mod tests {
         assert!(queue.take(late).is_none(), "and alone");
     }
 
-    /// All workers busy and something due: the loop above must sleep until one is done, and not until then.
+    /// After a look for work nothing that is due is left to wake up for: else who waits for it would spin.
     #[test]
     fn what_is_due_is_woken_by_taking() {
         let (mut queue, now) = (Queue::default(), Instant::now());
