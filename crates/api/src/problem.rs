@@ -25,6 +25,10 @@ pub(crate) struct Problem {
     status: u16,
     /// This case: what was found, what was expected, what to do.
     detail: String,
+    /// Where a walk that found nothing yet goes on: the same query with this `cursor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    next_cursor: Option<Box<str>>,
     /// Seconds to wait before another try, where that is known.
     #[serde(skip)]
     retry_after_s: Option<u64>,
@@ -40,9 +44,15 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
+            next_cursor: None,
             retry_after_s: None,
             challenge: None,
         }
+    }
+
+    /// A walk that looked far enough for one answer and found nothing.
+    pub(crate) fn none_yet(detail: String, next_cursor: String) -> Self {
+        Self { next_cursor: Some(next_cursor.into()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {

@@ -3,11 +3,10 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
 use camtrail_model::{
-    CameraName, CatalogRecord, EventId, EventQuery, Gap, Millis, Order, PageSize, Sieve, SieveError,
-    sieve::LOOKED_MAX,
+    CameraName, CatalogRecord, EventId, EventQuery, Gap, Millis, Order, PageSize, Position, Sieve,
+    SieveError, sieve::LOOKED_MAX,
 };
 use jiff::{Timestamp, civil::Date};
 use serde::Deserialize;
@@ -105,19 +104,22 @@ pub(crate) fn sieve<'a>(api: &'a Api, user: &'a str, walk: &Walk) -> Sieve<'a> {
     Sieve { unviewed, protected: walk.protected }
 }
 
-/// A walk that found nothing for too long says up to where it looked.
-pub(crate) fn none_fits(order: Order, error: SieveError) -> Problem {
+/// A walk that found nothing for too long says up to where it looked, and how to go on behind that: an empty page with a
+/// cursor would look like the end to whoever stops at one (NEVER-21). `cursor` makes one of a place.
+pub(crate) fn none_fits(
+    order: Order,
+    error: SieveError,
+    cursor: impl FnOnce(&Position) -> String,
+) -> Problem {
     match error {
         SieveError::Catalog(error) => error.into(),
         SieveError::NoneFits { upto } => {
             let (at, key) = (upto.event_ts, if order == Order::NewestFirst { "to" } else { "from" });
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!(
-                    "unviewed, protected: none of {LOOKED_MAX} events fits, which is how many one page looks at; go on \
-                     behind them with {key}={at}, or ask for less with camera, date, from or to"
-                ),
-            )
+            let detail = format!(
+                "unviewed, protected: none of {LOOKED_MAX} events fits, which is how many one page looks at; go on behind \
+                 them with next_cursor or {key}={at}, or ask for less with camera, date, from or to"
+            );
+            Problem::none_yet(detail, cursor(&upto))
         }
     }
 }
@@ -160,7 +162,7 @@ pub(crate) fn moment(key: &str, text: &str) -> Result<Millis, Problem> {
         (status = 200, description = "A page of events.", body = EventPage),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked.", body = Problem, content_type = "application/problem+json")
+        (status = 422, description = "With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. `next_cursor` goes on behind them.", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -186,8 +188,9 @@ pub(crate) async fn list(
     };
     let page =
         sieve(&api, &who.user.name, &walk).page(&*api.parts.catalog, &narrowed, limit, after.as_ref()).await;
-    let page = page.map_err(|error| none_fits(query.order, error))?;
-    let next_cursor = page.next.map(|position| cursor::encode(&api.parts.key, &query, &walk, &position));
+    let cursor_at = |position: &Position| cursor::encode(&api.parts.key, &query, &walk, position);
+    let page = page.map_err(|error| none_fits(query.order, error, cursor_at))?;
+    let next_cursor = page.next.as_ref().map(cursor_at);
     Ok(Json(EventPage { items: viewed::events(&api, &who.user.name, &page.items).await, next_cursor }))
 }
 

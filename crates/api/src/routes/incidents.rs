@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use camtrail_model::{
-    CaptureKind, CatalogRecord, EventId, Gap, IncidentId, PageSize,
+    CaptureKind, CatalogRecord, EventId, Gap, IncidentId, PageSize, Position,
     incident_walk::{self, incident_page},
     incidents::end_of,
 };
@@ -191,7 +191,7 @@ fn seen_by(who: &SignedIn, mut incident: incident_walk::Incident) -> Option<inci
         (status = 200, description = "A page of incidents.", body = IncidentList),
         (status = 400, description = "A filter or the cursor is wrong.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Nobody is signed in.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked.", body = Problem, content_type = "application/problem+json")
+        (status = 422, description = "With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. `next_cursor` goes on behind them.", body = Problem, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn list(
@@ -221,8 +221,9 @@ pub(crate) async fn list(
     };
     let sieve = sieve(&api, &who.user.name, &walk);
     let page = incident_page(&*api.parts.catalog, (&narrowed, &sieve), gap, limit, after.as_ref()).await;
-    let page = page.map_err(|error| none_fits(query.order, error))?;
-    let next_cursor = page.next.map(|position| cursor::encode(key, &query, &walk, &position));
+    let cursor_at = |position: &Position| cursor::encode(key, &query, &walk, position);
+    let page = page.map_err(|error| none_fits(query.order, error, cursor_at))?;
+    let next_cursor = page.next.as_ref().map(cursor_at);
     let found: Vec<_> = page.items.into_iter().filter_map(|incident| seen_by(&who, incident)).collect();
     let captures = found.iter().flat_map(|incident| &incident.captures);
     let viewed = viewed::of(&api, &who.user.name, captures).await;

@@ -1,6 +1,6 @@
 //! Counts, incidents, and what a person hasn't viewed: shapes, bounds and what is said to wrong questions.
 
-use camtrail_model::{CatalogRecord, ports::ReviewState};
+use camtrail_model::{CatalogRecord, EventState, Millis, ports::ReviewState};
 
 use super::*;
 
@@ -228,5 +228,42 @@ async fn what_is_not_viewed_is_each_persons_own() {
     ] {
         let (status, _) = bench.get(&format!("/api/v1/events?{query}&cursor={cursor}"), &anna).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
+
+/// Whoever looks for the one thing that fits among very many comes to it by the cursors alone.
+#[tokio::test]
+async fn a_walk_that_finds_nothing_for_long_goes_on_by_its_cursor() {
+    use futures::StreamExt as _;
+    const OTHERS: i64 = camtrail_model::sieve::LOOKED_MAX as i64 + 500;
+    const AT_ONCE: usize = 1_000;
+
+    let bench = Bench::new("").await;
+    let cookie = bench.cookie().await;
+    let oldest = add(&bench, "gate", -90_000, CaptureKind::Record).await;
+    let id = oldest.id().to_string();
+    let version = EventState::VERSION;
+    let kept = EventState { version, protected: true, note: None, by: "otto".to_owned(), at: Millis(1) };
+    bench.catalog.set_state(&oldest.object_key, &kept).await.unwrap();
+    futures::stream::iter(0..OTHERS)
+        .for_each_concurrent(AT_ONCE, async |second| {
+            add(&bench, "gate", second, CaptureKind::Snap).await;
+        })
+        .await;
+    for list in ["events", "incidents"] {
+        let (mut cursor, mut found) = (String::new(), Vec::new());
+        for round in 0..3 {
+            let answer = bench.get(&format!("/api/v1/{list}?protected=true{cursor}"), &cookie).await;
+            let (status, page) = &answer;
+            if round == 0 {
+                assert_eq!(*status, StatusCode::UNPROCESSABLE_ENTITY, "{list}: {page}");
+            }
+            found.extend(page["items"].as_array().into_iter().flatten().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let first =
+            |item: &Value| item["events"][0]["id"].as_str().or(item["id"].as_str()).map(str::to_owned);
+        assert_eq!(found.iter().filter_map(first).collect::<Vec<_>>(), [id.as_str()], "{list}");
     }
 }

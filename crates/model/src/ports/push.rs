@@ -22,7 +22,7 @@ pub struct PushSubscription {
     pub p256dh: Vec<u8>,
     /// Its authentication secret, 16 bytes.
     pub auth: Vec<u8>,
-    /// When it was made.
+    /// When it was made, or last told of again: a signed-in page does so each day.
     pub created_at: Millis,
 }
 

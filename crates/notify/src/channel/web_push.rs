@@ -10,7 +10,7 @@ use std::{
 };
 
 use camtrail_model::{
-    Sight,
+    Millis, Sight,
     ports::{Accounts, CatalogError, PushSubscription, PushSubscriptions, User},
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -46,6 +46,10 @@ const TITLE_MAX_BYTES: usize = 250;
 const TTL: Duration = Duration::from_hours(12);
 /// A signature is good for so long; a day is the most that RFC 8292 allows.
 const SIGNED_S: i64 = 12 * 3_600;
+
+/// For so long somebody whom a provider vouches for is told things without signing in: they may have been removed there, and
+/// nobody would say so (NEVER-30). The app tells of its browser again each day on which it is open.
+const VOUCHED_MS: i128 = 30 * 24 * 3_600_000;
 
 /// Where pushes may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +127,12 @@ fn may_know(user: &User, message: &Message) -> bool {
         Some(camera) => user.sight.sees(camera),
         None => message.kind == Kind::Test || user.sight == Sight::All,
     }
+}
+
+/// Whether the word of whoever let them in still counts: a password's until it is changed, a provider's for [`VOUCHED_MS`]
+/// after their browser was last told of, which takes a session.
+fn is_vouched_for(user: &User, browser: &PushSubscription, now: Millis) -> bool {
+    user.provider().is_none() || i128::from(now.0) - i128::from(browser.created_at.0) <= VOUCHED_MS
 }
 
 /// Whether an address is somewhere in the Internet, and nowhere near (RFC 6890 and its registries).
@@ -217,6 +227,13 @@ impl WebPush {
             self.forget(&browser).await;
             return Err(SendError::Refused(format!("the user {:?} is gone", browser.user)));
         };
+        if !is_vouched_for(&user, &browser, parcel.shared.now()) {
+            self.forget(&browser).await;
+            return Err(SendError::Refused(format!(
+                "the user {:?} hasn't signed in there for 30 days: Camtrail is to be opened in that browser",
+                user.name
+            )));
+        }
         if !may_know(&user, parcel.message) {
             return Err(SendError::Refused(format!("the user {:?} may not see that", user.name)));
         }
@@ -292,7 +309,10 @@ impl WebPush {
 
 #[cfg(test)]
 mod tests {
-    use camtrail_model::{CameraName, Millis, ports::Role};
+    use camtrail_model::{
+        CameraName,
+        ports::{Role, provider_mark},
+    };
 
     use super::*;
 
@@ -316,6 +336,31 @@ mod tests {
         assert!(may_know(&limited, &message(Kind::Test, None)));
         assert!(may_know(&user(Sight::All), &message(Kind::Event, yard)));
         assert!(may_know(&user(Sight::All), &message(Kind::Digest, None)));
+    }
+
+    #[test]
+    fn a_provider_s_word_ends_and_a_password_s_does_not() {
+        const DAY_MS: i64 = 86_400_000;
+        let user = |password_hash| User {
+            name: "anna@example.org".to_owned(),
+            password_hash,
+            role: Role::Viewer,
+            disabled: false,
+            sight: Sight::All,
+        };
+        let theirs = user(provider_mark("https://id.example", "7"));
+        let browser = PushSubscription {
+            id: "b".to_owned(),
+            user: theirs.name.clone(),
+            endpoint: "https://push.example/1".to_owned(),
+            p256dh: Vec::new(),
+            auth: Vec::new(),
+            created_at: Millis(5 * DAY_MS),
+        };
+        assert!(is_vouched_for(&theirs, &browser, Millis(35 * DAY_MS)));
+        assert!(!is_vouched_for(&theirs, &browser, Millis(35 * DAY_MS + 1)));
+        assert!(is_vouched_for(&theirs, &browser, Millis(0)), "a clock that went back takes nothing away");
+        assert!(is_vouched_for(&user("$argon2id$".to_owned()), &browser, Millis(1_000 * DAY_MS)));
     }
 
     #[test]

@@ -1616,6 +1616,8 @@ export interface components {
         Problem: {
             /** @description This case: what was found, what was expected, what to do. */
             detail: string;
+            /** @description Where a walk that found nothing yet goes on: the same query with this `cursor`. */
+            next_cursor?: string;
             /**
              * Format: int32
              * @description The HTTP status.
@@ -2487,7 +2489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked. */
+            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. `next_cursor` goes on behind them. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3397,7 +3399,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. Says up to when it looked. */
+            /** @description With `unviewed` or `protected`: none of the 20,000 events that one page looks at fits. `next_cursor` goes on behind them. */
             422: {
                 headers: {
                     [name: string]: unknown;
