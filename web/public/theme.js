@@ -10,4 +10,8 @@
   var dark =
     choice === 'dark' || (choice !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+  // The browser's own bars go with the page, whatever the system has.
+  document.querySelectorAll('meta[name="theme-color"]').forEach(function (meta) {
+    meta.content = dark ? '#0c1311' : '#f3f5f3';
+  });
 })();

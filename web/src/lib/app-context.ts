@@ -29,6 +29,8 @@ export interface AppContext {
   marks: Marks;
   decisions: Decisions;
   ask: (question: Question) => void;
+  /** Whether the person may only look; then they are told so. For what admins decide. */
+  refuses: () => boolean;
 }
 
 export const [getApp, setApp] = createContext<AppContext>();

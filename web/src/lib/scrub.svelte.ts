@@ -21,7 +21,7 @@ export class Scrub {
   waiting = $state(false);
   #asked = $state.raw<Event | null>(null);
   readonly preview: Preview | null = $derived.by(
-    () => this.event().preview ?? this.#asked?.preview ?? null,
+    () => this.event()?.preview ?? this.#askedOf() ?? null,
   );
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking = false;
@@ -30,12 +30,17 @@ export class Scrub {
   #scrubbed = false;
   #x = 0;
 
-  constructor(private readonly event: () => Event) {}
+  /** `null`: there is no clip to look through. */
+  constructor(private readonly event: () => Event | null) {}
+
+  #askedOf(): Preview | null {
+    return this.#asked?.id === this.event()?.id ? (this.#asked?.preview ?? null) : null;
+  }
 
   /** Somebody looks at it: the preview is wanted, from `afterMs` on. */
   look(afterMs: number, then: () => void = () => undefined): void {
     this.stop();
-    if (this.event().kind !== 'record') return;
+    if (this.event()?.kind !== 'record') return;
     this.#looking = true;
     this.#timer = setTimeout(() => {
       then();
@@ -49,19 +54,20 @@ export class Scrub {
     this.at = null;
     this.waiting = false;
     this.#touched = null;
-    if (this.preview) wishes.done(this.event().id);
+    const id = this.event()?.id;
+    if (this.preview && id !== undefined) wishes.done(id);
   }
 
   async #ask(): Promise<void> {
-    const { id } = this.event();
-    if (!this.#looking) return;
+    const id = this.event()?.id;
+    if (!this.#looking || id === undefined) return;
     if (this.preview) {
       this.waiting = false;
       wishes.done(id);
       return;
     }
     const answer = await wishes.ask(id);
-    if (!this.#looking || this.event().id !== id) return;
+    if (!this.#looking || this.event()?.id !== id) return;
     this.waiting = answer !== 'never' && !('event' in answer);
     if (answer === 'never') return;
     if ('event' in answer) this.#asked = answer.event;

@@ -4,6 +4,8 @@ import { recall, remember } from './preferences';
 export type ThemeChoice = 'system' | 'light' | 'dark';
 
 const STORAGE_KEY = 'theme';
+/** The browser's own bars, as `public/theme.js` has them. */
+const BAR = { dark: '#0c1311', light: '#f3f5f3' };
 
 class Theme {
   choice = $state<ThemeChoice>(parseChoice(recall(STORAGE_KEY)));
@@ -25,6 +27,9 @@ class Theme {
   #apply(): void {
     const dark = this.choice === 'dark' || (this.choice === 'system' && this.#systemDark.matches);
     document.documentElement.dataset['theme'] = dark ? 'dark' : 'light';
+    for (const bar of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+      bar.content = dark ? BAR.dark : BAR.light;
+    }
   }
 }
 

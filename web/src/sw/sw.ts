@@ -113,6 +113,34 @@ worker.addEventListener('push', (event) => {
   event.waitUntil(worker.registration.showNotification(told.title ?? 'Camtrail', options));
 });
 
+/** The push service gave this browser another address: the server is told, for the person whose session it has. */
+worker.addEventListener('pushsubscriptionchange', (event) => {
+  const change = event as ExtendableEvent & {
+    oldSubscription?: PushSubscription | null;
+    newSubscription?: PushSubscription | null;
+  };
+  change.waitUntil(resubscribe(change.oldSubscription ?? null, change.newSubscription ?? null));
+});
+
+async function resubscribe(
+  old: PushSubscription | null,
+  given: PushSubscription | null,
+): Promise<void> {
+  const { pushManager } = worker.registration;
+  const now =
+    given ??
+    (await pushManager.getSubscription()) ??
+    (old && (await pushManager.subscribe(old.options)));
+  if (!now) return; // the app tells of one when it is opened
+  const { endpoint, keys } = now.toJSON();
+  await fetch(within('api/v1/push/subscriptions'), {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: { 'Content-Type': 'application/json', 'X-Camtrail': '1' },
+    body: JSON.stringify({ endpoint, keys: { p256dh: keys?.['p256dh'], auth: keys?.['auth'] } }),
+  });
+}
+
 /** Never an address out of the message: only an event of this server is opened. */
 worker.addEventListener('notificationclick', (event) => {
   event.notification.close();

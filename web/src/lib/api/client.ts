@@ -4,6 +4,8 @@
  */
 import createClient from 'openapi-fetch';
 import type { Filters } from '../filters';
+import { mapIncident } from '../incidents/merge';
+import { standing } from '../review/standing';
 import { apiRoot } from '../base';
 import { firstAnswer } from './first-answers';
 import { retryAfterSeconds, toApiError, Unreachable } from './problem';
@@ -132,6 +134,9 @@ function listed({ filters, limit, cursor, order, fromMs, toMs }: EventQuery) {
   };
 }
 
+/** What was changed here after `askedMs` stands over what the answer says. */
+const since = (askedMs: number) => (event: Event) => standing.over(event, askedMs);
+
 export const api = {
   session: (signal?: AbortSignal): Promise<Session> =>
     unwrap(client.GET('/api/v1/session', abortable(signal)), signal),
@@ -148,21 +153,26 @@ export const api = {
     if (!response.ok && response.status !== 401) throw toApiError(response, error);
   },
 
-  events(query: EventQuery, signal?: AbortSignal): Promise<EventPage> {
-    const params = { query: listed(query) };
-    return unwrap(client.GET('/api/v1/events', { params, ...abortable(signal) }), signal);
+  async events(query: EventQuery, signal?: AbortSignal): Promise<EventPage> {
+    const [params, asked] = [{ query: listed(query) }, since(performance.now())];
+    const call = client.GET('/api/v1/events', { params, ...abortable(signal) });
+    const page = await unwrap(call, signal);
+    return { ...page, items: page.items.map(asked) };
   },
 
-  incidents(query: EventQuery, signal?: AbortSignal): Promise<IncidentPage> {
-    const params = { query: listed(query) };
-    return unwrap(client.GET('/api/v1/incidents', { params, ...abortable(signal) }), signal);
+  async incidents(query: EventQuery, signal?: AbortSignal): Promise<IncidentPage> {
+    const [params, asked] = [{ query: listed(query) }, since(performance.now())];
+    const call = client.GET('/api/v1/incidents', { params, ...abortable(signal) });
+    const page = await unwrap(call, signal);
+    return { ...page, items: page.items.map((incident) => mapIncident(incident, asked)) };
   },
 
-  incident: (id: string, signal?: AbortSignal): Promise<Incident> =>
-    unwrap(
-      client.GET('/api/v1/incidents/{id}', { params: { path: { id } }, ...abortable(signal) }),
-      signal,
-    ),
+  /** Of more than 500 captures the first ones: `wholeIncident` has all. */
+  async incident(id: string, signal?: AbortSignal): Promise<Incident> {
+    const [params, asked] = [{ path: { id } }, since(performance.now())];
+    const call = client.GET('/api/v1/incidents/{id}', { params, ...abortable(signal) });
+    return mapIncident(await unwrap(call, signal), asked);
+  },
 
   counts({ by, filters, from, to }: CountAsked, signal?: AbortSignal): Promise<CountList> {
     const { cameras, group, kind } = filters;
@@ -180,11 +190,11 @@ export const api = {
     );
   },
 
-  event: (id: string, signal?: AbortSignal): Promise<Event> =>
-    unwrap(
-      client.GET('/api/v1/events/{id}', { params: { path: { id } }, ...abortable(signal) }),
-      signal,
-    ),
+  async event(id: string, signal?: AbortSignal): Promise<Event> {
+    const [params, asked] = [{ path: { id } }, since(performance.now())];
+    const call = client.GET('/api/v1/events/{id}', { params, ...abortable(signal) });
+    return asked(await unwrap(call, signal));
+  },
 
   askForCopy: (id: string): Promise<Wish> =>
     wish(client.POST('/api/v1/events/{id}/playable', { params: { path: { id } } })),

@@ -8,6 +8,8 @@ export class ApiError extends Error {
     readonly title: string,
     readonly detail: string | null,
     readonly retryAfterSeconds: number | null,
+    /** Where a walk that found nothing yet goes on. */
+    readonly nextCursor: string | null = null,
   ) {
     super(detail ?? title);
   }
@@ -33,6 +35,7 @@ export function toApiError(response: Response, body: unknown): ApiError {
     text('title') ?? (response.statusText || `Error ${response.status}`),
     text('detail'),
     retryAfterSeconds(response.headers.get('Retry-After'), Date.now()),
+    text('next_cursor'),
   );
 }
 

@@ -1,6 +1,7 @@
 /** Cache keys and freshness of everything that is fetched, in one place. */
 import { QueryClient, skipToken } from '@tanstack/svelte-query';
 import { filtersKey, type Filters } from '../filters';
+import { wholeIncident } from '../incidents/whole';
 import { parseWallTime } from '../time';
 import { following } from '../timeline/following';
 import { api, type CountAsked, type EventQuery } from './client';
@@ -44,6 +45,8 @@ export const keys = {
   timelines: ['timeline'] as const,
   incidentLists: ['incidents'] as const,
   anyIncident: ['incident'] as const,
+  anyCounts: ['counts'] as const,
+  anyUnviewedDays: ['unviewed-days'] as const,
 };
 
 /**
@@ -81,6 +84,14 @@ export function createQueryClient(): QueryClient {
   });
 }
 
+/** A filter that fits nothing for long is a page without items, behind which the walk goes on. */
+function nothingYet<T>(error: unknown): Page<T> {
+  if (error instanceof ApiError && error.nextCursor !== null) {
+    return { items: [], next_cursor: error.nextCursor };
+  }
+  throw error;
+}
+
 /** `queryKey` is there where the list is loaded from its beginning. */
 interface Asked {
   pageParam: Param;
@@ -96,7 +107,8 @@ function endless<T>(
 ) {
   return {
     queryFn: async ({ pageParam, signal, queryKey }: Asked) => {
-      const page = await fetchPage({ ...query, ...bounds(pageParam, atMs) }, signal);
+      const asked = fetchPage({ ...query, ...bounds(pageParam, atMs) }, signal);
+      const page = await asked.catch(nothingYet<T>);
       if (pageParam === null && queryKey) noteLoaded(queryKey);
       return pageOf(page, pageParam, atMs);
     },
@@ -164,7 +176,7 @@ export const queries = {
   }),
   incident: (id: string) => ({
     queryKey: keys.incident(id),
-    queryFn: ({ signal }: { signal: AbortSignal }) => api.incident(id, signal),
+    queryFn: ({ signal }: { signal: AbortSignal }) => wholeIncident(api, id, signal),
   }),
   incidentNeighbours: (incident: Incident | undefined, filters: Filters) => ({
     queryKey: keys.incidentNeighbours(incident?.id ?? '', filters),

@@ -4,6 +4,7 @@
  */
 import { explain } from '../api/problem';
 import { settingsApi } from '../api/settings';
+import { recall, remember } from '../preferences';
 import { serviceWorker } from './worker';
 
 export type PushState =
@@ -91,11 +92,51 @@ export class PushSwitch {
   }
 }
 
+const TOLD = 'push-told';
+const DAY_MS = 86_400_000;
+
+/**
+ * Once a day, for who is signed in: the server is told of this browser again, whose address the push service may have
+ * changed, and which is forgotten where a provider's word is old. Nothing is asked of anybody.
+ */
+export async function keepPushes(username: string): Promise<void> {
+  if (!isSecureContext || !canPush() || Notification.permission !== 'granted') return;
+  const told = parseTold(recall(TOLD));
+  const today = Math.floor(Date.now() / DAY_MS);
+  if (told?.username === username && told.day === today) return;
+  const { pushManager } = await serviceWorker();
+  const held = await pushManager.getSubscription();
+  if (!held) return;
+  // It was somebody else's, who didn't sign out: the next person asked for nothing.
+  if (told && told.username !== username) {
+    await stopPushes();
+    return;
+  }
+  const key = await settingsApi.pushKey();
+  let subscription = held;
+  if (!hasKey(held, key)) {
+    await held.unsubscribe();
+    const asked = { userVisibleOnly: true, applicationServerKey: key };
+    subscription = await pushManager.subscribe(asked);
+  }
+  await tell(subscription);
+  remember(TOLD, JSON.stringify({ username, day: today }));
+}
+
+function parseTold(text: string | null): { username: string; day: number } | null {
+  try {
+    return JSON.parse(text ?? 'null') as { username: string; day: number } | null;
+  } catch {
+    return null;
+  }
+}
+
 /** Whoever signs out isn't told any more on this device, which the next person may hold. */
 export async function stopPushes(): Promise<void> {
   if (!isSecureContext || !canPush()) return;
   const registration = await navigator.serviceWorker.getRegistration();
   const subscription = await registration?.pushManager.getSubscription();
+  remember(TOLD, null);
   if (!subscription) return;
   // The server's side goes where it may be asked: the browser's is what counts.
   await settingsApi.unsubscribe(subscription.endpoint).catch(() => undefined);

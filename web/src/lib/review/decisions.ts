@@ -9,13 +9,15 @@ import type { Event } from '../api/types';
 import type { Messages } from '../messages.svelte';
 import { changeCached, removeCached } from './cached';
 import { Optimistic } from './optimistic';
-import type { Deed, Undo } from './undo';
+import { chunks, type Deed, type Undo } from './undo';
 
 export const NOTE_MAX_CHARS = 2000;
+/** Calls beside each other. */
+const AT_ONCE = 6;
 
 export class Decisions {
-  #protections: Optimistic<boolean>;
-  #notes: Optimistic<string | null>;
+  #protections: Optimistic<'protected'>;
+  #notes: Optimistic<'note'>;
 
   constructor(
     private readonly client: QueryClient,
@@ -25,8 +27,8 @@ export class Decisions {
   ) {
     const put = (id: string, change: Partial<Event>) =>
       changeCached(client, (event) => (event.id === id ? { ...event, ...change } : event));
-    this.#protections = new Optimistic((id, on) => put(id, { protected: on }));
-    this.#notes = new Optimistic((id, note) => put(id, { note }));
+    this.#protections = new Optimistic('protected', (id, on) => put(id, { protected: on }));
+    this.#notes = new Optimistic('note', (id, note) => put(id, { note }));
   }
 
   protect(event: Event, on: boolean): Promise<boolean> {
@@ -36,11 +38,14 @@ export class Decisions {
     });
   }
 
-  /** All of one happening, undone in one step. One after the other: each is a call, and an incident has hundreds. */
+  /** All of one happening, undone in one step. A few at once: each is a call, and an incident may have hundreds. */
   protectAll(events: Event[], on: boolean): Promise<boolean> {
     const others = events.filter((event) => event.protected !== on);
     const send = async (value: boolean) => {
-      for (const { id } of others) if (!(await this.#protect(id, value))) return false;
+      for (const some of chunks(others, AT_ONCE)) {
+        const done = await Promise.all(some.map(({ id }) => this.#protect(id, value)));
+        if (done.includes(false)) return false;
+      }
       return true;
     };
     return this.#did(() => send(on), {

@@ -12,16 +12,19 @@ import type { Messages } from '../messages.svelte';
 import { changeCached } from './cached';
 import { Optimistic } from './optimistic';
 import { reaches, seen } from './seen';
-import type { Deed, Undo } from './undo';
+import { standing } from './standing';
+import { chunks, type Deed, type Undo } from './undo';
 
 /** Servers' clocks differ: asked again from so long before the newest known mark. */
 const OVERLAP_MS = 60_000;
 const PAGE = 500;
+/** Marks that are taken back one by one: so many calls beside each other. */
+const AT_ONCE = 6;
 /** Beyond this many marks at once the lists are loaded anew instead. */
 const PAGES_MAX = 10;
 
 export class Marks {
-  #changes: Optimistic<boolean>;
+  #changes: Optimistic<'viewed'>;
   #sinceMs: number | null = null;
   #catchingUp = false;
   /** Steps of "everything up to" that have been shown. */
@@ -34,7 +37,7 @@ export class Marks {
     /** Told when the server says that nobody is signed in. */
     private readonly onSignedOut: () => void,
   ) {
-    this.#changes = new Optimistic((id, viewed) =>
+    this.#changes = new Optimistic('viewed', (id, viewed) =>
       changeCached(client, (event) => (event.id === id ? seen(event, viewed) : event)),
     );
   }
@@ -86,15 +89,25 @@ export class Marks {
   }
 
   async #sendAll(events: Event[], viewed: boolean): Promise<boolean> {
-    const ids = new Set(events.map(({ id }) => id));
+    const ids = events.map(({ id }) => id);
+    /** Shows what the server has not got of it as it was. */
+    const left = new Set(ids);
     const show = (now: boolean) =>
-      changeCached(this.client, (event) => (ids.has(event.id) ? seen(event, now) : event));
+      changeCached(this.client, (event) => (left.has(event.id) ? seen(event, now) : event));
+    const settle = (some: string[], value: boolean) => {
+      for (const id of some) standing.settle('viewed', id, value, performance.now());
+    };
+    for (const id of ids) standing.begin('viewed', id, viewed);
     show(viewed);
     try {
-      if (viewed) await api.markMany([...ids]);
-      else for (const id of ids) await api.mark(id, false);
+      for (const some of chunks(ids, viewed ? PAGE : AT_ONCE)) {
+        await (viewed ? api.markMany(some) : Promise.all(some.map((id) => api.mark(id, false))));
+        settle(some, viewed);
+        for (const id of some) left.delete(id);
+      }
       return true;
     } catch (error) {
+      settle([...left], !viewed);
       show(!viewed);
       this.#failed(
         error,
@@ -111,13 +124,19 @@ export class Marks {
     changeCached(this.client, (other) => {
       if (other.viewed === true || !reaches(event, other)) return other;
       flipped.add(other.id);
+      standing.begin('viewed', other.id, true);
       return seen(other, true);
     });
+    const settle = (value: boolean) => {
+      for (const id of flipped) standing.settle('viewed', id, value, performance.now());
+    };
     try {
       await api.markUpTo(event.id);
+      settle(true);
       this.messages.show({ tone: 'calm', text: 'All marked as viewed, up to this event.' });
       return true;
     } catch (error) {
+      settle(false);
       changeCached(this.client, (other) => (flipped.has(other.id) ? seen(other, false) : other));
       this.#failed(error, 'Nothing was marked as viewed.', () => void this.markUpTo(event));
       return false;

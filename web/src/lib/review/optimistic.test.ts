@@ -14,7 +14,7 @@ function gate() {
 describe('an optimistic change', () => {
   it('shows at once and stays when the server agrees', async () => {
     const shown: boolean[] = [];
-    const marks = new Optimistic<boolean>((_, value) => shown.push(value));
+    const marks = new Optimistic('viewed', (_, value) => shown.push(value));
     const door = gate();
     const done = marks.set('a', false, true, () => door.promise);
     expect(shown).toEqual([true]);
@@ -26,8 +26,8 @@ describe('an optimistic change', () => {
   });
 
   it('goes back to what the server has, not to what was shown meanwhile', async () => {
-    const shown: string[] = [];
-    const notes = new Optimistic<string>((_, value) => shown.push(value));
+    const shown: (string | null)[] = [];
+    const notes = new Optimistic('note', (_, value) => shown.push(value));
     const [one, two] = [gate(), gate()];
     const first = notes.set('a', 'old', 'first', () => one.promise);
     const second = notes.set('a', 'first', 'second', () => two.promise);
@@ -41,7 +41,7 @@ describe('an optimistic change', () => {
 
   it('sends one after the other for an id, and ids beside each other', async () => {
     const sent: string[] = [];
-    const marks = new Optimistic<boolean>(() => undefined);
+    const marks = new Optimistic('viewed', () => undefined);
     const door = gate();
     const slow = marks.set('a', false, true, async () => {
       sent.push('a on');

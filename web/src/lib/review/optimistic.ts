@@ -1,7 +1,9 @@
+import { standing, type Changes, type Field } from './standing';
+
 /**
  * Shown at once, sent in turn, taken back if refused. For values that people change faster than a
  * server answers: calls for one id never overtake each other, and a refusal restores what the server
- * last said, not what was shown meanwhile. Pure: showing and sending are the caller's.
+ * last said, not what was shown meanwhile. Showing and sending are the caller's.
  */
 interface Line<T> {
   /** What the server has, as far as it told. */
@@ -12,13 +14,21 @@ interface Line<T> {
   waiting: number;
 }
 
-export class Optimistic<T> {
-  #lines = new Map<string, Line<T>>();
+export class Optimistic<F extends Field> {
+  #lines = new Map<string, Line<Changes[F]>>();
 
-  constructor(private readonly show: (id: string, value: T) => void) {}
+  constructor(
+    private readonly field: F,
+    private readonly show: (id: string, value: Changes[F]) => void,
+  ) {}
 
   /** Resolves once sent; rejects with the refusal, after the screen is true again. */
-  async set(id: string, before: T, value: T, send: () => Promise<void>): Promise<void> {
+  async set(
+    id: string,
+    before: Changes[F],
+    value: Changes[F],
+    send: () => Promise<void>,
+  ): Promise<void> {
     const line = this.#lines.get(id) ?? {
       confirmed: before,
       newest: 0,
@@ -29,6 +39,7 @@ export class Optimistic<T> {
     line.newest += 1;
     line.waiting += 1;
     const mine = line.newest;
+    standing.begin(this.field, id, value);
     this.show(id, value);
     const sent = line.tail.then(send);
     line.tail = sent.catch(() => undefined);
@@ -40,7 +51,10 @@ export class Optimistic<T> {
       throw error;
     } finally {
       line.waiting -= 1;
-      if (line.waiting === 0) this.#lines.delete(id);
+      if (line.waiting === 0) {
+        this.#lines.delete(id);
+        standing.settle(this.field, id, line.confirmed, performance.now());
+      }
     }
   }
 
