@@ -43,6 +43,7 @@ lint: ## formatting and lints, Rust and web
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	cargo clippy $(CARGO_FLAGS) -p camtrail --no-default-features -- -D warnings
+	cd fuzz && cargo update --quiet --workspace --locked # its lock file goes with ours, or "make fuzz" is broken
 	cd web && npm run --silent lint && npm run --silent check && npm run --silent check:generated
 
 rust-test: ## unit tests, and whole-path tests of the built program

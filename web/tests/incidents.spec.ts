@@ -106,13 +106,18 @@ test('one card for one happening, its captures in the order seen, across cameras
       - listitem
       - listitem
     - complementary "About this incident":
-      - group "Actions":
+      - group "All of it":
         - button "Play through"
         - button "All viewed"
         - button "Protect all"
         - button "Copy link"
+      - heading "This clip" [level=2]
+      - group "This one":
         - link "Download"
+        - button "Share"
+        - button "Delete"
         - link "Details"
+      - button "Add a note"
   `);
   await page.keyboard.press('j');
   await expect(position(page)).toHaveText(/2 of 3: Clip,\s+yard/);
@@ -199,6 +204,65 @@ test('one key leads through all of it, into the next one, and back to its card',
   await expect(incidents(page).nth(1)).toHaveAttribute('data-viewed', 'true');
 });
 
+test('the shown capture is shared and noted by its keys', async ({ page }) => {
+  await open(page);
+  await incidents(page).last().click();
+  await page.keyboard.press('j');
+  await expect(position(page)).toHaveText(/2 of 3: Clip,\s+yard/);
+  await page.keyboard.press('s');
+  await expect(page.getByRole('dialog', { name: /Share/ })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('share')).toBeFocused();
+  await page.keyboard.press('n');
+  await page.getByTestId('note-field').fill('the neighbour’s cat');
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('note')).toContainText('the neighbour’s cat');
+  const noted = (await eventsWithMedia(page, box, 6)).filter(({ note }) => note != null);
+  expect(noted.map(({ captured_at }) => captured_at.slice(11, 19))).toEqual(['10:07:42']);
+  // It is that one's alone.
+  await page.keyboard.press('j');
+  await expect(page.getByTestId('note')).toHaveText('Add a note');
+});
+
+test('a mark stands over a list that was on its way when it was made', async ({ page }) => {
+  await open(page);
+  const card = incidents(page).first();
+  const before = await card.getAttribute('data-viewed');
+  const after = before === 'true' ? 'false' : 'true';
+  // The next answer is read before the mark is made, and comes after it.
+  let release = (): void => undefined;
+  const held = new Promise<void>((done) => (release = done));
+  let waits = false;
+  await page.route(/\/api\/v1\/incidents\?/, async (route) => {
+    const answer = await route.fetch();
+    waits = true;
+    await held;
+    await route.fulfill({ response: answer });
+  });
+  await page.getByTestId('view-events').click();
+  await page.getByTestId('view-incidents').click();
+  await expect.poll(() => waits).toBe(true);
+  await card.focus();
+  await page.keyboard.press('v');
+  await expect(card).toHaveAttribute('data-viewed', after);
+  const arrived = page.waitForResponse(/\/api\/v1\/incidents\?/);
+  release();
+  await (await arrived).finished();
+  await page.waitForTimeout(300);
+  await expect(card).toHaveAttribute('data-viewed', after);
+  await page.keyboard.press('v');
+  await expect(card).toHaveAttribute('data-viewed', before ?? '');
+});
+
+test('looking through the clip on its card', async ({ page }) => {
+  await open(page);
+  const card = incidents(page).last();
+  await card.hover({ position: { x: 40, y: 40 } });
+  await expect(card.getByTestId('scrub')).toBeVisible();
+  await page.mouse.move(0, 0);
+  await expect(card.getByTestId('scrub')).toHaveCount(0);
+});
+
 test('it plays through by itself, and stays at its end', async ({ page }) => {
   await open(page);
   await incidents(page).nth(1).click();
@@ -256,7 +320,28 @@ test('links that are too old are renewed, and nothing looks broken', async ({ pa
   await expect(page.getByTestId('message')).toHaveCount(0);
 });
 
-// The last one: it adds to what the others count on.
+// The last two: they change what the others count on.
+test('an incident goes on without its first capture, by another name', async ({ page }) => {
+  await open(page);
+  await upload('gate', '150000', 'still');
+  await upload('yard', '150010', 'still');
+  const newest = incidents(page).first();
+  await expect(newest).toHaveAttribute('data-captures', '2');
+  await newest.click();
+  await expect(position(page)).toHaveText(/1 of 2: Still,\s+gate, 3:00:00 PM/);
+  const address = page.url();
+  await page.keyboard.press('Delete');
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(position(page)).toHaveText(/1 of 1: Still,\s+yard, 3:00:10 PM/);
+  await expect.poll(() => page.url()).not.toBe(address);
+  await page.reload();
+  await expect(position(page)).toHaveText(/1 of 1: Still,\s+yard, 3:00:10 PM/);
+  // The last one takes the page with it.
+  await page.keyboard.press('Delete');
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(incidents(page)).toHaveCount(3);
+});
+
 test('what comes meanwhile joins its incident, or waits above', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 500 });
   await open(page);

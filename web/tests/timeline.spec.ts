@@ -1,7 +1,7 @@
 /** The way to any day: heat strip, calendar, and what they count. */
 import { expect, test, type Page } from '@playwright/test';
 
-import { cards, signIn, VIEWPORTS } from './support/app';
+import { cards, filterCamera, signIn, VIEWPORTS } from './support/app';
 import { expectNoViolations } from './support/axe';
 import { ADMIN, Box } from './support/box';
 import { eventsWithMedia } from './support/events';
@@ -310,4 +310,41 @@ test('labels and order: the timeline, the viewer, the help', async ({ page }) =>
       - heading "While watching" [level=3]
   `);
   await expect(page.getByRole('button', { name: 'Close' })).toBeFocused();
+});
+
+test('a browser comes back to its cameras, says so, and gives all of them at a press', async ({
+  page,
+}) => {
+  await open(page);
+  await filterCamera(page, 'gate');
+  await expect(page).toHaveURL(/\?camera=gate$/);
+  await page.goto('about:blank');
+  await page.goto(box.url);
+  await expect(page).toHaveURL(/\?camera=gate$/);
+  const message = page.getByTestId('message');
+  await expect(message).toContainText('Filtered as the last time.');
+  await message.getByRole('button', { name: 'Show all' }).click();
+  await expect(page).not.toHaveURL(/camera=/);
+  await page.goto('about:blank');
+  await page.goto(box.url);
+  await expect(cards(page).first()).toBeVisible();
+  await expect(page).not.toHaveURL(/camera=/);
+  await expect(message).toHaveCount(0);
+  // A link says itself what it shows.
+  await page.goto(`${box.url}/?kind=snap`);
+  await expect(page).toHaveURL(/\?kind=snap$/);
+});
+
+test('the calendar and the strip follow what comes while they are open', async ({ page }) => {
+  await open(page);
+  const strip_ = strip(page);
+  await strip_.focus();
+  await page.keyboard.press('End');
+  const before = await strip_.getAttribute('aria-valuetext');
+  await uploadStill(box, 'gate', daysAgo(0), '000001');
+  await expect(cards(page)).toHaveCount(EVENTS + 1);
+  await page.keyboard.press('End');
+  await expect
+    .poll(() => strip_.getAttribute('aria-valuetext'), { timeout: 20_000 })
+    .not.toBe(before);
 });
