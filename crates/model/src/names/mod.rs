@@ -96,7 +96,12 @@ pub fn read(parts: &[&str]) -> NameReading {
         kind: extension.and_then(Container::kind_of_extension),
         claim: claim(full, clock.unwrap_or(None).and_then(|clock| clock.time), &folder),
         impossible_time: full == Stamp::Impossible || clock.is_err(),
-        duration_ms: clock.ok().flatten().and_then(|clock| clock.duration_ms),
+        duration_ms: match full {
+            Stamp::Found { time, until: Some(until), .. } => {
+                u64::try_from(until.duration_since(time).as_millis()).ok()
+            }
+            _ => clock.ok().flatten().and_then(|clock| clock.duration_ms),
+        },
         hint: hints::hint(stem),
         plate: hints::plate(behind),
         sequence: hints::sequence(behind),

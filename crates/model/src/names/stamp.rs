@@ -19,30 +19,43 @@ pub(super) enum Stamp {
     Absent,
     /// Something of a stamp's shape that is no time (month 13, year 1).
     Impossible,
-    /// A local time, and where its text begins and ends, in bytes.
-    Found { time: DateTime, start: usize, end: usize },
+    /// A local time, when the clip ended where the name says so, and where the text of both begins and ends, in bytes.
+    Found { time: DateTime, until: Option<DateTime>, start: usize, end: usize },
 }
 
 /// No IP camera wrote an earlier year in earnest.
 const FIRST_YEAR: i16 = 1970;
+/// Two stamps so near to each other are a clip's begin and end: recorders begin a new file each hour, or sooner.
+const CLIP_MAX_H: i64 = 2;
 const DATE_SEPARATORS: &str = "-._";
 const MIDDLE_SEPARATORS: &str = "-._T @";
 const TIME_SEPARATORS: &str = "-._:";
 
-/// The last full stamp of `text`: names with two put the upload or the recording's begin first (rows 32, 53).
+/// The full stamp of `text`. Of two, the first is the begin and the second the end where they are a clip apart (recorders'
+/// downloads: `NVR_ch1_20230101120000_20230101120500`); else the last one counts, for those names put the upload first
+/// (rows 32, 53).
 pub(super) fn find(text: &str) -> Stamp {
     let runs = runs(text);
     let mut result = Stamp::Absent;
     let mut at = 0;
     while at < runs.len() {
-        match stamp_at(text, &runs[at..]) {
+        let before = match result {
+            Stamp::Found { time, start, .. } => Some((time, start)),
+            _ => None,
+        };
+        match stamp_at(text, &runs[at..], before.is_none()) {
             Some((used, Some(time))) => {
                 let (time, end, more) = with_millis(text, time, &runs[at..], used);
-                result = Stamp::Found { time, start: runs[at].start, end };
+                result = match before {
+                    Some((begin, start)) if is_end_of(begin, time) => {
+                        Stamp::Found { time: begin, until: Some(time), start, end }
+                    }
+                    _ => Stamp::Found { time, until: None, start: runs[at].start, end },
+                };
                 at += used + more;
             }
             Some((used, None)) => {
-                if !matches!(result, Stamp::Found { .. }) {
+                if before.is_none() {
                     result = Stamp::Impossible;
                 }
                 at += used;
@@ -53,9 +66,15 @@ pub(super) fn find(text: &str) -> Stamp {
     result
 }
 
+/// Whether a clip that began then may have ended at `time`.
+fn is_end_of(begin: DateTime, time: DateTime) -> bool {
+    let ms = time.duration_since(begin).as_millis();
+    (1..=i128::from(CLIP_MAX_H) * 3_600_000).contains(&ms)
+}
+
 /// A stamp that begins with the first run: how many runs it takes, and its time if it is one. `None`: not of a
-/// stamp's shape.
-fn stamp_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<DateTime>)> {
+/// stamp's shape. `is_first`: there was none before it; behind one, two numbers of six digits are numbers.
+fn stamp_at(text: &str, runs: &[Run<'_>], is_first: bool) -> Option<(usize, Option<DateTime>)> {
     let first = runs.first()?;
     if matches!(first.len(), 14 | 17) {
         return Some((
@@ -63,7 +82,7 @@ fn stamp_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<DateTime>)> {
             date(&first.digits[..8]).and_then(|d| Some(d.to_datetime(time(&first.digits[8..])?))),
         ));
     }
-    let (date_runs, date) = date_at(text, runs)?;
+    let (date_runs, date) = date_at(text, runs, is_first)?;
     let rest = &runs[date_runs..];
     if !joined(text, &runs[date_runs - 1], rest.first()?, MIDDLE_SEPARATORS) {
         return None;
@@ -73,7 +92,7 @@ fn stamp_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<DateTime>)> {
 }
 
 /// `YYYYMMDD`, `YYYY-MM-DD` or (only with a six-digit time behind it) `YYMMDD`.
-fn date_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<Date>)> {
+fn date_at(text: &str, runs: &[Run<'_>], is_first: bool) -> Option<(usize, Option<Date>)> {
     let lengths: Vec<usize> = runs.iter().take(3).map(Run::len).collect();
     match lengths[..] {
         [8, ..] => Some((1, date(runs[0].digits))),
@@ -82,7 +101,7 @@ fn date_at(text: &str, runs: &[Run<'_>]) -> Option<(usize, Option<Date>)> {
             Some((3, date(&digits)))
         }
         // Six digits are many things: only what really is a date and a time counts as one.
-        [6, 6, ..] if joined(text, &runs[0], &runs[1], "_-") => {
+        [6, 6, ..] if is_first && joined(text, &runs[0], &runs[1], "_-") => {
             let date = date(&format!("20{}", runs[0].digits))?;
             time(runs[1].digits)?;
             Some((1, Some(date)))

@@ -54,6 +54,28 @@ fn every_row_of_the_table() {
 }
 
 #[test]
+fn a_recorders_begin_and_end_are_not_an_upload_and_a_time() {
+    let minutes = |minutes: u64| Some(minutes * 60_000);
+    for (name, begin, duration_ms) in [
+        ("NVR_ch1_main_20230101120000_20230101120500.dav", "2023-01-01T12:00:00", minutes(5)),
+        ("ch01_20230101-235930_20230102-000030.mp4", "2023-01-01T23:59:30", minutes(1)),
+        ("NVR_ch1_main_20230101120000_20230101140000.dav", "2023-01-01T12:00:00", minutes(120)),
+        // Farther apart, the same, or backwards: the last one, as ever.
+        ("NVR_ch1_main_20230101120000_20230101140001.dav", "2023-01-01T14:00:01", None),
+        ("cam_20230101120000_20230101120000_3.mp4", "2023-01-01T12:00:00", None),
+        ("cam_20230101120500_20230101120000.mp4", "2023-01-01T12:00:00", None),
+        // Numbers behind a stamp are numbers.
+        ("20260814_150544_000102_000456.jpg", "2026-08-14T15:05:44", None),
+        ("cam_20260814150544_150101_000001.jpg", "2026-08-14T15:05:44", None),
+    ] {
+        let reading = path(name);
+        assert_eq!(start(name).as_deref(), Some(begin), "{name}");
+        assert_eq!(reading.duration_ms, duration_ms, "{name}");
+    }
+    assert_eq!(path("NVR_20230101120000_20230101120500_2.mp4").sequence, Some(2), "behind both");
+}
+
+#[test]
 fn a_time_of_day_without_a_date_takes_the_arrivals() {
     assert_eq!(
         path("22.49.40-22.49.47[F][0@0][0].mp4").claim,
