@@ -217,8 +217,11 @@ test('the shown capture is shared and noted by its keys', async ({ page }) => {
   await page.getByTestId('note-field').fill('the neighbour’s cat');
   await page.keyboard.press('Enter');
   await expect(page.getByTestId('note')).toContainText('the neighbour’s cat');
-  const noted = (await eventsWithMedia(page, box, 6)).filter(({ note }) => note != null);
-  expect(noted.map(({ captured_at }) => captured_at.slice(11, 19))).toEqual(['10:07:42']);
+  const noted = async () =>
+    (await eventsWithMedia(page, box, 6))
+      .filter(({ note }) => note != null)
+      .map(({ captured_at }) => captured_at.slice(11, 19));
+  await expect.poll(noted).toEqual(['10:07:42']);
   // It is that one's alone.
   await page.keyboard.press('j');
   await expect(page.getByTestId('note')).toHaveText('Add a note');

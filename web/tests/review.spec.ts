@@ -228,9 +228,10 @@ test('protect, note and delete, by keys; refusals leave things as they are', asy
     - group "Actions":
       - button "Viewed" [pressed]
       - button "All up to here"
-      - link "Download"
       - button "Copy link"
       - button "Protect"
+      - link "Download"
+      - button "Share"
       - button "Delete"
   `);
 
