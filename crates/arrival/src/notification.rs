@@ -195,14 +195,13 @@ impl Reader {
         // A webhook that was told to send names only.
         if let (Some(name), Some(path)) = (text(object, "EventName"), text(object, "Key")) {
             let (bucket, key) = path.split_once('/').unwrap_or(("", path));
-            let told = Told::Object(ObjectEvent {
-                change: change(name),
-                bucket: Some(bucket.to_owned()).filter(|bucket| !bucket.is_empty()),
-                key: key.to_owned(),
-                raw_key: None,
-                size: None,
-                etag: None,
-            });
+            let told = match object_event(change(name), None, key.to_owned(), None, "") {
+                Told::Object(event) => {
+                    let bucket = Some(bucket.to_owned()).filter(|bucket| !bucket.is_empty());
+                    Told::Object(ObjectEvent { bucket, ..event })
+                }
+                strange => strange,
+            };
             return self.push(told, place);
         }
         Err(unexpected(value, A_NOTIFICATION))
