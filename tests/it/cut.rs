@@ -90,6 +90,24 @@ fn half_a_clip_before_a_kill_is_kept() {
     assert_eq!(text(&events[0], "original_sha256"), sha256(&whole));
 }
 
+/// A stop that isn't waited for loses no more than a kill: not even what was not yet on the disk.
+#[test]
+fn half_a_clip_before_a_stop_at_once_is_kept() {
+    let mut instance = Instance::start();
+    let half = &sample(CLIP)[..1_000_000];
+    let under_way = instance.camera().half_way("/gate/record/MDalarm_20160830_152954.mkv", half);
+    let web = instance.person();
+    wait("half of the clip is there", || {
+        let spool = web.get("/api/v1/status").json()["spool"].clone();
+        (spool["bytes"] == 1_000_000).then_some(())
+    });
+    instance.terminate_at_once();
+    drop(under_way);
+    instance.restart();
+    let event = by_original(&instance.person(), half);
+    assert_eq!(event["complete"], false, "{event:#}");
+}
+
 /// A format without an end mark: only a camera that waits for its `226` says that this was all.
 #[test]
 fn a_camera_that_vanishes_before_226_leaves_an_incomplete_clip() {

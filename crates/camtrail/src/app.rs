@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Context;
 use camtrail_durable::Reserve;
+use camtrail_spool::Spool;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -47,6 +48,7 @@ pub(crate) struct App {
     pub(crate) shown: Shown,
     addresses: PathBuf,
     stop: watch::Sender<bool>,
+    spool: Spool,
     tasks: JoinSet<()>,
     shipper: JoinHandle<()>,
     _lock: File,
@@ -142,6 +144,7 @@ impl App {
             shown,
             addresses: dir.addresses(),
             stop,
+            spool: rooms.spool.clone(),
             tasks,
             shipper,
             _lock: lock,
@@ -150,6 +153,7 @@ impl App {
 
     /// Stops all at once: nothing new is taken, what is under way gets a grace, and what isn't shipped stays in the spool.
     pub(crate) async fn stop(mut self) {
+        self.spool.close();
         let _ = fs::remove_file(&self.addresses);
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}

@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -82,6 +82,7 @@ struct Inner {
     /// Ids whose receiver hasn't finished with them, and since when.
     held: Mutex<HashMap<EntryId, Instant>>,
     committed: Notify,
+    closing: AtomicBool,
 }
 
 impl Spool {
@@ -99,10 +100,21 @@ impl Spool {
             fresh: Mutex::default(),
             held: Mutex::default(),
             committed: Notify::new(),
+            closing: AtomicBool::new(false),
         };
         let spool = Self { inner: Arc::new(inner) };
         let recovery = recovery::recover(&spool)?;
         Ok((spool, recovery))
+    }
+
+    /// The program stops: what is dropped from now on without a commit stays, as if the process had been killed, and the next
+    /// start finds it as a cut upload. Half a clip may be the evidence.
+    pub fn close(&self) {
+        self.inner.closing.store(true, Ordering::Relaxed);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.inner.closing.load(Ordering::Relaxed)
     }
 
     /// Begins an upload. Nothing is promised for it before [`SpoolWriter::commit`].

@@ -74,6 +74,23 @@ async fn a_dropped_upload_leaves_nothing() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// As at a kill, and to the last byte that came.
+#[tokio::test]
+async fn an_upload_that_a_stop_drops_is_found_as_a_cut_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let mut writer = spool.begin(start("snap/b.jpg")).unwrap();
+    writer.write(&[7; 1_000]).await.unwrap();
+    let empty = spool.begin(start("snap/c.jpg")).unwrap();
+    spool.close();
+    drop((writer, empty));
+    let (spool, recovery) = open(dir.path());
+    assert_eq!(recovery, Recovery { entries: 1, cut: 1, lost: 0 });
+    let entry = &spool.entries()[0];
+    assert!(matches!(entry.transfer, TransferEnd::Cut(_)));
+    assert_eq!((entry.size, entry.sha256), (1_000, camtrail_model::Digest::of(&[7; 1_000])));
+}
+
 /// A file of an import or a watched folder is whole where it is: half of it is nothing.
 #[tokio::test]
 async fn a_guest_under_way_at_a_kill_is_dropped() {

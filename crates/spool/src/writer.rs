@@ -20,7 +20,8 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// And after so long whatever came: a slow camera's half clip must survive the process, too.
 const BUFFER_AGE: Duration = Duration::from_millis(500);
 
-/// Takes the bytes of one upload. Dropped without [`Self::commit`], it leaves nothing behind.
+/// Takes the bytes of one upload. Dropped without [`Self::commit`], it leaves nothing behind; but for a spool that is
+/// [closing](Spool::close).
 #[derive(Debug)]
 pub struct SpoolWriter {
     spool: Spool,
@@ -216,8 +217,17 @@ fn abandon(spool: &Spool, id: &EntryId, reserved: u64) {
 
 impl Drop for SpoolWriter {
     fn drop(&mut self) {
-        if !self.finished {
-            abandon(&self.spool, &self.id, self.reserved);
+        if self.finished {
+            return;
+        }
+        if !self.spool.is_closing() || self.is_empty() {
+            return abandon(&self.spool, &self.id, self.reserved);
+        }
+        // Without a disk, a task has it, and ends by itself.
+        if let Some(disk) = &mut self.disk
+            && let Err(error) = disk.write(&self.buffer)
+        {
+            tracing::warn!(entry = %self.id, %error, "the end of an upload under way could not be kept at the stop");
         }
     }
 }

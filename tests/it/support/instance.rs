@@ -136,11 +136,22 @@ impl Instance {
 
     /// SIGTERM, as a service manager does.
     pub(crate) fn terminate(&mut self) {
+        self.ask_to_end();
         let mut child = self.child.take().unwrap();
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         let status = wait("the program ends on SIGTERM", || child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// SIGTERM, and another one as soon as the first is being followed: by somebody who won't wait for the cameras.
+    pub(crate) fn terminate_at_once(&mut self) {
+        self.ask_to_end();
+        wait("it stops", || self.log().contains("a second signal stops at once").then_some(()));
+        self.terminate();
+    }
+
+    fn ask_to_end(&self) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
     /// Starts on the same data dir (killing first, if need be) and waits until it is ready.
