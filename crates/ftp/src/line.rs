@@ -57,7 +57,9 @@ impl LineBuffer {
             return Some(Line::TlsHello);
         }
         let Some(end) = end else {
-            if self.bytes.len() <= MAX_LINE_BYTES {
+            // The end's first half may be there already.
+            let line = self.bytes.strip_suffix(b"\r").unwrap_or(&self.bytes);
+            if line.len() <= MAX_LINE_BYTES {
                 return None;
             }
             self.bytes.clear();
@@ -143,6 +145,17 @@ mod tests {
 
         input.extend_from_slice(b"\r\nNOOP\r\n");
         assert_eq!(lines(&input), [Line::Overlong, text(b"NOOP")]);
+    }
+
+    #[test]
+    fn the_longest_line_is_one_however_it_comes() {
+        let mut buffer = LineBuffer::default();
+        buffer.room().extend_from_slice(&[b'a'; MAX_LINE_BYTES]);
+        assert_eq!(buffer.next_line(), None);
+        buffer.room().push(b'\r');
+        assert_eq!(buffer.next_line(), None);
+        buffer.room().push(b'\n');
+        assert_eq!(buffer.next_line(), Some(text(&[b'a'; MAX_LINE_BYTES])));
     }
 
     #[test]

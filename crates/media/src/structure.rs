@@ -84,7 +84,14 @@ fn inspect_bytes<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaFacts>
         // No end mark that could be missing: the transfer decides.
         Container::MpegTs | Container::Flv | Container::Asf => MediaFacts::unknown(),
     };
-    Ok(MediaFacts { container: Some(container), ..facts })
+    Ok(MediaFacts { container: Some(container), ..with_pixels(facts) })
+}
+
+/// A picture without a pixel, as damage and unfinished headers claim, has no known size.
+fn with_pixels(facts: MediaFacts) -> MediaFacts {
+    let (width, height) =
+        facts.width.zip(facts.height).filter(|&(width, height)| width > 0 && height > 0).unzip();
+    MediaFacts { width, height, ..facts }
 }
 
 fn codec(name: &str) -> MediaFacts {
