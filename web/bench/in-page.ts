@@ -142,6 +142,13 @@ export function scrollFast(): void {
 }
 
 /** Elements and texts in the document. */
+export function countAllNodes(): number {
+  const all = document.createNodeIterator(document);
+  let count = 0;
+  while (all.nextNode()) count += 1;
+  return count;
+}
+
 export function countNodes(): number {
   const walker = document.createTreeWalker(
     document,
