@@ -195,13 +195,14 @@ impl Reader {
         // A webhook that was told to send names only.
         if let (Some(name), Some(path)) = (text(object, "EventName"), text(object, "Key")) {
             let (bucket, key) = path.split_once('/').unwrap_or(("", path));
-            let told = match object_event(change(name), None, key.to_owned(), None, "") {
-                Told::Object(event) => {
-                    let bucket = Some(bucket.to_owned()).filter(|bucket| !bucket.is_empty());
-                    Told::Object(ObjectEvent { bucket, ..event })
-                }
-                strange => strange,
-            };
+            let told = held_to_length(ObjectEvent {
+                change: change(name),
+                bucket: Some(bucket.to_owned()).filter(|bucket| !bucket.is_empty()),
+                key: key.to_owned(),
+                raw_key: None,
+                size: None,
+                etag: None,
+            });
             return self.push(told, place);
         }
         Err(unexpected(value, A_NOTIFICATION))
@@ -286,10 +287,6 @@ fn object_event(
     raw_key: Option<String>,
     etag: &str,
 ) -> Told {
-    if key.is_empty() || key.len() > KEY_MAX_BYTES {
-        let why = format!("it has {} bytes, expected 1 to {KEY_MAX_BYTES}", key.len());
-        return Told::Strange { key, why };
-    }
     let at = |pointer: &str| within.and_then(|within| within.pointer(pointer));
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     // A size below zero, or of another type, is none: what the object really has is looked at anyhow.
@@ -299,7 +296,7 @@ fn object_event(
     {
         tracing::warn!(key, %found, "a notification claims a size that can't be: the object itself is asked");
     }
-    Told::Object(ObjectEvent {
+    held_to_length(ObjectEvent {
         change,
         bucket: word(at("/bucket/name")),
         key,
@@ -307,6 +304,15 @@ fn object_event(
         size,
         etag: word(at(&format!("/object/{etag}"))),
     })
+}
+
+/// No store has a key without a letter, or such a long one.
+fn held_to_length(event: ObjectEvent) -> Told {
+    let found = event.key.len();
+    if (1..=KEY_MAX_BYTES).contains(&found) {
+        return Told::Object(event);
+    }
+    Told::Strange { key: event.key, why: format!("it has {found} bytes, expected 1 to {KEY_MAX_BYTES}") }
 }
 
 /// MinIO and Ceph put `s3:` before the name; Ceph has words of its own for expiry.

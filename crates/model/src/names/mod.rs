@@ -86,14 +86,21 @@ pub fn read(parts: &[&str]) -> NameReading {
     let finished = finished_name(file);
     let (stem, extension) = (stem(finished), extension(finished));
     let folder = folders::read(folders);
-    let full = stamp::find(stem);
+    let kind = extension.and_then(Container::kind_of_extension);
+    let full = match (kind, stamp::find(stem)) {
+        // A still has no end: of its two times the last one is its own.
+        (Some(CaptureKind::Snap), Stamp::Found { until: Some(time), start, end, .. }) => {
+            Stamp::Found { time, until: None, start, end }
+        }
+        (_, full) => full,
+    };
     let clock = clock::find(stem, &folder);
     let behind = match full {
         Stamp::Found { end, .. } => &stem[end..],
         _ => stem,
     };
     NameReading {
-        kind: extension.and_then(Container::kind_of_extension),
+        kind,
         claim: claim(full, clock.unwrap_or(None).and_then(|clock| clock.time), &folder),
         impossible_time: full == Stamp::Impossible || clock.is_err(),
         duration_ms: match full {

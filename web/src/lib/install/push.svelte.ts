@@ -22,6 +22,8 @@ export class PushSwitch {
   busy = $state(false);
   trouble = $state<string | null>(null);
 
+  constructor(private readonly username: string) {}
+
   /** What is the case now; a subscription that the browser has is told to the server again. */
   async look(key: string): Promise<void> {
     await this.#attempt(async () => {
@@ -31,7 +33,7 @@ export class PushSwitch {
       else {
         const subscription = await (await serviceWorker()).pushManager.getSubscription();
         if (subscription && hasKey(subscription, key)) {
-          await tell(subscription);
+          await tell(subscription, this.username);
           this.state = 'on';
         } else {
           // Made for a key that the server no longer has: nothing would arrive.
@@ -55,7 +57,7 @@ export class PushSwitch {
         applicationServerKey: key,
       });
       try {
-        await tell(subscription);
+        await tell(subscription, this.username);
       } catch (error) {
         await subscription.unsubscribe();
         throw error;
@@ -102,8 +104,7 @@ const DAY_MS = 86_400_000;
 export async function keepPushes(username: string): Promise<void> {
   if (!isSecureContext || !canPush() || Notification.permission !== 'granted') return;
   const told = parseTold(recall(TOLD));
-  const today = Math.floor(Date.now() / DAY_MS);
-  if (told?.username === username && told.day === today) return;
+  if (told?.username === username && told.day === today()) return;
   const { pushManager } = await serviceWorker();
   const held = await pushManager.getSubscription();
   if (!held) return;
@@ -119,8 +120,7 @@ export async function keepPushes(username: string): Promise<void> {
     const asked = { userVisibleOnly: true, applicationServerKey: key };
     subscription = await pushManager.subscribe(asked);
   }
-  await tell(subscription);
-  remember(TOLD, JSON.stringify({ username, day: today }));
+  await tell(subscription, username);
 }
 
 function parseTold(text: string | null): { username: string; day: number } | null {
@@ -146,9 +146,12 @@ export async function stopPushes(): Promise<void> {
 const canPush = () =>
   'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window;
 
-async function tell(subscription: PushSubscription): Promise<void> {
+const today = () => Math.floor(Date.now() / DAY_MS);
+
+async function tell(subscription: PushSubscription, username: string): Promise<void> {
   const { endpoint, keys } = subscription.toJSON();
   await settingsApi.subscribe(endpoint ?? '', keys?.['p256dh'] ?? '', keys?.['auth'] ?? '');
+  remember(TOLD, JSON.stringify({ username, day: today() }));
 }
 
 function hasKey(subscription: PushSubscription, key: string): boolean {
