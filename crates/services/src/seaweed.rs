@@ -84,6 +84,8 @@ impl SeaweedFs {
             .args(["--pdeathsig", "KILL", "--"])
             .arg(program())
             .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=200"])
+            // It would take nothing on a disk that is 99 % full, however large the disk is.
+            .arg("-volume.minFreeSpace=1GiB")
             // It would report to its makers by itself; and it has more services, on fixed ports.
             .args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
             .args(["-master.volumeSizeLimitMB=128", "-filer", "-s3"])
