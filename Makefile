@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test guide-test check-template deploy-test audit lambda \
-        bench bench-idle bench-ingest bench-latency soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
+        bench bench-idle bench-ingest bench-latency bench-api soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -114,6 +114,11 @@ bench-latency: web ## from 226 to the live stream at 1, 20 and 200 events a seco
 	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
 	$${CARGO_TARGET_DIR:-target}/release/examples/latency $${CAMTRAIL_BENCH_SECONDS:-60}
 
+bench-api: web ## answers a second beside HTTP alone and Python: CAMTRAIL_BENCH_SECONDS (3), _STILLS (2000) or _DATA (a kept data dir)
+	@scripts/setup demo
+	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
+	$${CARGO_TARGET_DIR:-target}/release/examples/api $${CAMTRAIL_BENCH_SECONDS:-3} $${CAMTRAIL_BENCH_STILLS:-2000}
+
 soak: web ## hours of a busy day: memory, descriptors, threads and disk stay flat: CAMTRAIL_SOAK_MINUTES (60), _RATE (20)
 	@scripts/setup demo
 	cargo build $(CARGO_FLAGS) --release -p camtrail -p camtrail-benches --bins --examples
@@ -125,7 +130,7 @@ simulate-scale: ## ten thousand sites of twenty cameras, on paper (docs/design/s
 bench-function: setup-test web ## the arrival function beside the article's: size, cold start, warm time, memory
 	@scripts/bench-function
 
-bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENCH_EVENTS ("10000 1000000") events
+bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENCH_EVENTS ("10000 1000000") events; CAMTRAIL_BENCH_DIR keeps them
 	cargo run $(CARGO_FLAGS) --release -p camtrail-catalog --example counts_cost -- $${CAMTRAIL_BENCH_EVENTS:-10000 1000000}
 
 bench-web: setup-test web ## the web app over a million events: CAMTRAIL_BENCH_WEB_EVENTS, _RUNS (5), _SCROLL (100000), _MINUTES (10); TMPDIR needs 10 GB

@@ -3,7 +3,8 @@
 //! `ingest [ROUNDS] [STILLS] [CLIPS]`: in each round every server, on a fresh folder, takes STILLS stills of 100 kB over
 //! 20 connections, and then CLIPS clips of 5 MB over 4. All are logged in before the clock starts; it stops with the
 //! last 226. "write + fsync" is what a 226 of ours promises, done by 20 (4) threads without any network: each file
-//! written, synced, renamed, and its folder synced.
+//! written, synced, renamed, and its folder synced. `CAMTRAIL_BENCH_ONLY=vsftpd,camtrail` leaves the others out (for
+//! profiles).
 
 use std::{
     env, fs,
@@ -147,7 +148,7 @@ const MEASURED: [(&str, Measure); 5] = [
     ("write, no fsync, no network", |load| write(load, false)),
 ];
 
-fn report(load: &Load<'_>, results: &[Vec<Took>; MEASURED.len()]) {
+fn report(load: &Load<'_>, measured: &[(&str, Measure)], results: &[Vec<Took>]) {
     let bytes = load.body.len() as f64;
     println!(
         "\n{}: {} of {:.1} MB over {} connections, {} rounds",
@@ -168,7 +169,7 @@ fn report(load: &Load<'_>, results: &[Vec<Took>; MEASURED.len()]) {
         "CPU ms/file",
         "until listed"
     );
-    for ((name, _), took) in MEASURED.iter().zip(results) {
+    for ((name, _), took) in measured.iter().zip(results) {
         let rates: Vec<f64> = took.iter().map(|took| load.files() as f64 / took.told.as_secs_f64()).collect();
         let ratios: Vec<f64> = took
             .iter()
@@ -219,25 +220,31 @@ fn main() -> Result<(), Failed> {
             ending: "mp4",
         },
     ];
+    let only = env::var("CAMTRAIL_BENCH_ONLY").unwrap_or_default();
+    let is_wanted = |name: &str| only.is_empty() || only.split(',').any(|word| name.starts_with(word));
+    let measured: Vec<_> = MEASURED.into_iter().filter(|(name, _)| is_wanted(name)).collect();
+    if measured.is_empty() {
+        return Err(format!("CAMTRAIL_BENCH_ONLY={only}: none of them begins so").into());
+    }
     for load in &loads {
-        let mut results: [Vec<Took>; MEASURED.len()] = Default::default();
+        let mut results = vec![Vec::new(); measured.len()];
         for round in 0..rounds {
             // Another one begins each time: whoever comes behind a busy one isn't always the same.
-            for turn in 0..MEASURED.len() {
-                let which = (round + turn) % MEASURED.len();
+            for turn in 0..measured.len() {
+                let which = (round + turn) % measured.len();
                 let took =
-                    (MEASURED[which].1)(load).map_err(|error| format!("{}: {error}", MEASURED[which].0))?;
+                    (measured[which].1)(load).map_err(|error| format!("{}: {error}", measured[which].0))?;
                 eprintln!(
                     "{}, round {}: {}: {:.2} s",
                     load.name,
                     round + 1,
-                    MEASURED[which].0,
+                    measured[which].0,
                     took.told.as_secs_f64()
                 );
                 results[which].push(took);
             }
         }
-        report(load, &results);
+        report(load, &measured, &results);
     }
     Ok(())
 }

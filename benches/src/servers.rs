@@ -224,11 +224,20 @@ fn binary() -> Result<PathBuf, Failed> {
 impl Camtrail {
     /// Starts it on a data dir in `scratch`, with more variables.
     pub fn start(scratch: &Path, environment: &[(&str, &str)]) -> Result<Self, Failed> {
-        let data = scratch.join("data");
+        Self::start_on(&scratch.join("data"), scratch, environment)
+    }
+
+    /// The same on any data dir, such as one that was kept; its log goes to `scratch`.
+    pub fn start_on(data: &Path, scratch: &Path, environment: &[(&str, &str)]) -> Result<Self, Failed> {
+        // What an earlier one left would be taken for its own.
+        match fs::remove_file(data.join("run/addresses.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let log = fs::File::create(scratch.join("log"))?;
         let child = Command::new(binary()?)
             .args(["serve", "--data-dir"])
-            .arg(&data)
+            .arg(data)
             .current_dir(scratch)
             .env("CAMTRAIL_ADMIN_PASSWORD", PASSWORD)
             .env("CAMTRAIL_FTP_PASSWORD", PASSWORD)
@@ -278,6 +287,12 @@ impl Camtrail {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.0.id()
+    }
+
+    /// What says to the API who asks.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        &self.cookie
     }
 
     /// An answer of the API, as it comes.

@@ -1,9 +1,12 @@
 //! What counts, incidents and lists cost in catalogs of many sizes: `make bench-counts`.
 //!
 //! `counts_cost EVENTS…`: for each number a catalog of twenty cameras over a year, in a folder that goes afterwards.
+//! `CAMTRAIL_BENCH_DIR=FOLDER` keeps the catalogs there, and takes those that it finds: twenty million events take a
+//! while to record.
 
 use std::{
     error::Error,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -21,7 +24,10 @@ const YEAR_MS: u64 = 366 * 86_400_000;
 /// 2016-01-01T00:00:00Z, a leap year.
 const START: i64 = 1_451_606_400_000;
 const TOGETHER: u64 = 250;
-const RUNS: usize = 9;
+/// A query is asked so often, or for so long, but never less than the least number: p99 needs some.
+const RUNS: usize = 1_000;
+const RUNS_LEAST: usize = 9;
+const RUNS_FOR: Duration = Duration::from_secs(4);
 
 fn event(n: u64, of: u64) -> CatalogRecord {
     let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -59,19 +65,20 @@ fn event(n: u64, of: u64) -> CatalogRecord {
     CatalogRecord::new(key, 500_000, metadata)
 }
 
-/// The middle of some runs.
-async fn median<F: AsyncFn() -> Result<usize, Box<dyn Error>>>(
+/// The middle and the late ones of some runs.
+async fn timed<F: AsyncFn() -> Result<usize, Box<dyn Error>>>(
     what: &str,
     call: F,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut took, mut found) = (Vec::new(), 0);
-    for _ in 0..RUNS {
+    let (mut took, mut found, first) = (Vec::new(), 0, Instant::now());
+    while took.len() < RUNS_LEAST || took.len() < RUNS && first.elapsed() < RUNS_FOR {
         let begun = Instant::now();
         found = call().await?;
         took.push(begun.elapsed());
     }
     took.sort();
-    println!("  {what:<44} {:>9.2} ms   {found} items", milliseconds(took[RUNS / 2]));
+    let at = |percent: usize| milliseconds(took[(took.len() * percent / 100).min(took.len() - 1)]);
+    println!("  {what:<44} {:>9.2} {:>9.2} ms  {:>5} times, {found} items", at(50), at(99), took.len());
     Ok(())
 }
 
@@ -79,11 +86,18 @@ fn milliseconds(took: Duration) -> f64 {
     took.as_secs_f64() * 1_000.0
 }
 
-async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
-    let dir = tempfile::tempdir()?;
-    let path = dir.path().join("catalog.db");
+/// A catalog of that many events, and whether it was recorded before.
+async fn filled(dir: &Path, events: u64) -> Result<(SqliteCatalog, bool), Box<dyn Error>> {
+    let (path, is_filled) = (dir.join(format!("{events}.db")), dir.join(format!("{events}.filled")));
+    println!("{events} events, {CAMERAS} cameras, 366 days");
+    if is_filled.is_file() {
+        return Ok((SqliteCatalog::open(&path, &ObjectBase::default())?, true));
+    }
+    if path.is_file() {
+        return Err(format!("{} isn't filled to its end: remove it", path.display()).into());
+    }
     let catalog = SqliteCatalog::open(&path, &ObjectBase::default())?;
-    let begun = Instant::now();
+    let (begun, mut tenth, mut rates) = (Instant::now(), Instant::now(), Vec::new());
     for first in (0..events).step_by(TOGETHER as usize) {
         let writes: Vec<_> = (first..(first + TOGETHER).min(events))
             .map(|n| {
@@ -94,16 +108,27 @@ async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
         for write in writes {
             write.await??;
         }
+        if (first + TOGETHER).is_multiple_of(events / 10) {
+            rates.push(events as f64 / 10.0 / tenth.elapsed().as_secs_f64());
+            tenth = Instant::now();
+        }
     }
-    let took = begun.elapsed().as_secs_f64();
-    let bytes = path.metadata()?.len();
-    println!("{events} events, {CAMERAS} cameras, 366 days");
+    let rate = events as f64 / begun.elapsed().as_secs_f64();
+    let (first, last) = (rates.first().unwrap_or(&rate), rates.last().unwrap_or(&rate));
+    let bytes = path.metadata()?.len() / events;
     println!(
-        "  recorded, {TOGETHER} at once {:>27.0} events/s; {} bytes an event",
-        events as f64 / took,
-        bytes / events
+        "  recorded, {TOGETHER} at once: {rate:.0} events/s (first tenth {first:.0}, last {last:.0}); {bytes} bytes an event"
     );
-    one_by_one(&catalog, events).await?;
+    std::fs::write(&is_filled, "")?;
+    Ok((catalog, false))
+}
+
+async fn measure(dir: &Path, events: u64) -> Result<(), Box<dyn Error>> {
+    let (catalog, is_old) = filled(dir, events).await?;
+    println!("  {:<44} {:>9} {:>9}", "", "p50", "p99");
+    if !is_old {
+        one_by_one(&catalog, events).await?;
+    }
     let all = CountQuery { by: CountBy::Hour, cameras: Vec::new(), kind: None, from: None, to: None };
     let year = CountQuery {
         from: Some(CivilHour::new(jiff_date(1, 1), 0)),
@@ -124,30 +149,31 @@ async fn measure(events: u64) -> Result<(), Box<dyn Error>> {
         ("counts by camera, a year", CountQuery { by: CountBy::Camera, ..year }),
         ("counts by camera, everything", CountQuery { by: CountBy::Camera, ..all }),
     ] {
-        median(what, async || Ok(catalog.counts(&query).await?.buckets.len())).await?;
+        timed(what, async || Ok(catalog.counts(&query).await?.buckets.len())).await?;
     }
     let middle = event(events / 2, events).id();
     lists(&catalog, &middle).await?;
     let query = EventQuery::default();
     let fifty = PageSize::DEFAULT;
     let of_all = (&query, &Sieve::default());
-    median("incidents, newest 50", async || {
+    timed("incidents, newest 50", async || {
         Ok(incident_page(&catalog, of_all, Gap::DEFAULT, fifty, None).await?.items.len())
     })
     .await?;
-    median("incidents, 50 from the middle on", async || {
+    timed("incidents, 50 from the middle on", async || {
         Ok(incident_page(&catalog, of_all, Gap::DEFAULT, fifty, Some(&middle)).await?.items.len())
     })
     .await?;
     // All but what is older than the middle.
-    catalog.mark_up_to("anna", &middle, Millis(i64::MAX)).await?;
-    let unviewed = Sieve { unviewed: Some((&catalog as &dyn ReviewState, "anna", true)), protected: None };
-    median("unviewed events, newest 50", async || {
+    let anna = &format!("anna {}", std::process::id());
+    catalog.mark_up_to(anna, &middle, Millis(i64::MAX)).await?;
+    let unviewed = Sieve { unviewed: Some((&catalog as &dyn ReviewState, anna, true)), protected: None };
+    timed("unviewed events, newest 50", async || {
         Ok(unviewed.page(&catalog, &query, fifty, None).await?.items.len())
     })
     .await?;
-    catalog.mark_up_to("anna", &event(events, events).id(), Millis(i64::MAX)).await?;
-    median("unviewed events where all is viewed", async || {
+    catalog.mark_up_to(anna, &event(events, events).id(), Millis(i64::MAX)).await?;
+    timed("unviewed events where all is viewed", async || {
         Ok(unviewed.page(&catalog, &query, fifty, None).await.map_or(0, |page| page.items.len()))
     })
     .await?;
@@ -163,7 +189,7 @@ async fn lists(catalog: &SqliteCatalog, middle: &EventId) -> Result<(), Box<dyn 
         [("", EventQuery::default()), (" of one camera", of_one), (" of five cameras", of_group)]
     {
         for (which, from) in [("newest 50", None), ("50 from the middle on", Some(middle))] {
-            median(&format!("events, {which}{whose}"), async || {
+            timed(&format!("events, {which}{whose}"), async || {
                 Ok(catalog.page(&query, PageSize::DEFAULT, from).await?.items.len())
             })
             .await?;
@@ -182,7 +208,7 @@ async fn one_by_one(catalog: &SqliteCatalog, events: u64) -> Result<(), Box<dyn 
     }
     took.sort();
     let (middle, late) = (milliseconds(took[250]), milliseconds(took[495]));
-    println!("  {:<44} {middle:>9.2} ms   p99 {late:.2}", "recorded, one by one");
+    println!("  {:<44} {middle:>9.2} {late:>9.2} ms    500 times", "recorded, one by one");
     Ok(())
 }
 
@@ -203,8 +229,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if sizes.is_empty() {
         return Err("counts_cost EVENTS…, such as counts_cost 10000 1000000".into());
     }
+    let scratch = tempfile::tempdir()?;
+    let kept = std::env::var_os("CAMTRAIL_BENCH_DIR").map(PathBuf::from);
     for events in sizes {
-        measure(events).await?;
+        measure(kept.as_deref().unwrap_or(scratch.path()), events).await?;
     }
     Ok(())
 }
