@@ -3,13 +3,16 @@
 //! `ingest [ROUNDS] [STILLS] [CLIPS]`: in each round every server, on a fresh folder, takes STILLS stills of 100 kB over
 //! 20 connections, and then CLIPS clips of 5 MB over 4. All are logged in before the clock starts; it stops with the
 //! last 226. "write + fsync" is what a 226 of ours promises, done by 20 (4) threads without any network: each file
-//! written, synced, renamed, and its folder synced. `CAMTRAIL_BENCH_ONLY=vsftpd,camtrail` leaves the others out (for
+//! written, synced, renamed, and its folder synced. What one left must not be another's trouble: all is on the disk before
+//! the next one begins, and files go at the end only (ext4 looks long for a free place among what was just deleted).
+//! `CAMTRAIL_BENCH_ONLY=vsftpd,camtrail` leaves the others out (for
 //! profiles).
 
 use std::{
     env, fs,
     io::{self, Write},
     path::Path,
+    process::Command,
     sync::Barrier,
     thread,
     time::{Duration, Instant},
@@ -78,9 +81,8 @@ fn race<P: Send>(
     })
 }
 
-fn upload(kind: Kind, load: &Load<'_>) -> Result<Took, Failed> {
-    let scratch = tempfile::Builder::new().prefix("camtrail-bench-").tempdir()?;
-    let server = FtpServer::start(kind, scratch.path())?;
+fn upload(kind: Kind, load: &Load<'_>, scratch: &Path) -> Result<Took, Failed> {
+    let server = FtpServer::start(kind, scratch)?;
     let folder = |worker: usize| format!("{}/cam{worker:02}", server.folder());
     let path = |worker: usize, number: usize| {
         format!("{}/MDAlarm_20160830-{:06}.{}", folder(worker), number, load.ending)
@@ -113,9 +115,8 @@ fn upload(kind: Kind, load: &Load<'_>) -> Result<Took, Failed> {
 }
 
 /// The same files by as many threads, durable one by one; or left to the system's cache.
-fn write(load: &Load<'_>, is_durable: bool) -> Result<Took, Failed> {
-    let scratch = tempfile::Builder::new().prefix("camtrail-bench-").tempdir()?;
-    let dir = |worker: usize| scratch.path().join(format!("cam{worker:02}"));
+fn write(load: &Load<'_>, scratch: &Path, is_durable: bool) -> Result<Took, Failed> {
+    let dir = |worker: usize| scratch.join(format!("cam{worker:02}"));
     let one = |dir: &Path, worker: usize, number: usize| {
         let unique = (load.make)(load.body, (worker * 1_000_000 + number) as u64);
         let (temporary, named) =
@@ -138,14 +139,14 @@ fn write(load: &Load<'_>, is_durable: bool) -> Result<Took, Failed> {
     Ok(Took { told, settled: told, cpu: (Duration::ZERO, Duration::ZERO) })
 }
 
-type Measure = fn(&Load<'_>) -> Result<Took, Failed>;
+type Measure = fn(&Load<'_>, &Path) -> Result<Took, Failed>;
 
 const MEASURED: [(&str, Measure); 5] = [
-    ("vsftpd", |load| upload(Kind::Vsftpd, load)),
-    ("camtrail, durable", |load| upload(Kind::Camtrail, load)),
-    ("pyftpdlib", |load| upload(Kind::Pyftpdlib, load)),
-    ("write + fsync, no network", |load| write(load, true)),
-    ("write, no fsync, no network", |load| write(load, false)),
+    ("vsftpd", |load, scratch| upload(Kind::Vsftpd, load, scratch)),
+    ("camtrail, durable", |load, scratch| upload(Kind::Camtrail, load, scratch)),
+    ("pyftpdlib", |load, scratch| upload(Kind::Pyftpdlib, load, scratch)),
+    ("write + fsync, no network", |load, scratch| write(load, scratch, true)),
+    ("write, no fsync, no network", |load, scratch| write(load, scratch, false)),
 ];
 
 fn report(load: &Load<'_>, measured: &[(&str, Measure)], results: &[Vec<Took>]) {
@@ -227,13 +228,15 @@ fn main() -> Result<(), Failed> {
         return Err(format!("CAMTRAIL_BENCH_ONLY={only}: none of them begins so").into());
     }
     for load in &loads {
-        let mut results = vec![Vec::new(); measured.len()];
+        let (mut results, mut kept) = (vec![Vec::new(); measured.len()], Vec::new());
         for round in 0..rounds {
             // Another one begins each time: whoever comes behind a busy one isn't always the same.
             for turn in 0..measured.len() {
                 let which = (round + turn) % measured.len();
-                let took =
-                    (measured[which].1)(load).map_err(|error| format!("{}: {error}", measured[which].0))?;
+                let scratch = tempfile::Builder::new().prefix("camtrail-bench-").tempdir()?;
+                Command::new("sync").status()?;
+                let took = (measured[which].1)(load, scratch.path())
+                    .map_err(|error| format!("{}: {error}", measured[which].0))?;
                 eprintln!(
                     "{}, round {}: {}: {:.2} s",
                     load.name,
@@ -242,6 +245,7 @@ fn main() -> Result<(), Failed> {
                     took.told.as_secs_f64()
                 );
                 results[which].push(took);
+                kept.push(scratch);
             }
         }
         report(load, &measured, &results);

@@ -126,12 +126,11 @@ fn no_226_before_the_disk_and_no_removal_before_the_store() {
 
 /// What the real program does for one still, shortened: no upload is simpler.
 const TRACE: &str = r#"1 10.000 recvfrom(21<TCP:[127.0.0.1:1->127.0.0.1:2]>, "STOR /cam/snap/a.jpg\r\n", 8192, 0, NULL, NULL) = 22 <0.000010>
-2 10.010 write(22</d/spool/1-0.open>, "{\"account\":\"camera\",\"camera\":\"cam\",\"path\":[\"snap\",\"a.jpg\"],\"started_at\":1}", 76) = 76 <0.000010>
 2 10.020 write(23</d/spool/1-0.data>, "\377\330"..., 100000) = 100000 <0.000010>
 2 10.030 fsync(23</d/spool/1-0.data> <unfinished ...>
 1 10.031 sendto(9<TCP:[127.0.0.1:1->127.0.0.1:9]>, "226 Stored.\r\n", 13, MSG_NOSIGNAL, NULL, 0) = 13 <0.000010>
 2 10.040 <... fsync resumed>) = 0 <0.010000>
-2 10.050 write(22</d/spool/1-0.json.tmp>, "{}", 2) = 2 <0.000010>
+2 10.050 write(22</d/spool/1-0.json.tmp>, "{\"camera\":\"cam\",\"path\":[\"snap\",\"a.jpg\"]}", 38) = 38 <0.000010>
 2 10.060 fsync(22</d/spool/1-0.json.tmp>) = 0 <0.000010>
 2 10.070 rename("/d/spool/1-0.json.tmp", "/d/spool/1-0.json") = 0 <0.000010>
 2 10.080 fsync(22</d/spool>) = 0 <0.000010>

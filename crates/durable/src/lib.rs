@@ -10,6 +10,7 @@ mod reserve;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
 };
@@ -64,6 +65,15 @@ pub fn write_synced(temporary: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Asks the disk to begin with the bytes of `file` from `from` up to `to`, and doesn't wait: an fsync later waits for the
+/// others only. No promise and no error: the fsync tells.
+pub fn begin_writing(file: &File, from: u64, to: u64) {
+    if let Some(length) = NonZeroU64::new(to.saturating_sub(from)) {
+        // It is for pages that nobody reads again; those that aren't written yet Linux begins to write (mm/fadvise.c).
+        let _ = rustix::fs::fadvise(file, from, Some(length), rustix::fs::Advice::DontNeed);
+    }
 }
 
 /// Copies `source` to a new file `temporary` and fsyncs it.

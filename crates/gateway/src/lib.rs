@@ -4,6 +4,7 @@
 //! acknowledged ends in the store and the catalog exactly once, or waits in the spool; a cut upload is kept and
 //! gives way to its whole one. Refuses: to let media work, or one camera's trouble, hold up anything else.
 
+mod courtesy;
 mod diagnosis;
 mod ftp_login;
 mod ftp_storage;

@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use crate::{
+    courtesy::{self, Courtesy},
     ftp_storage::FtpStorage,
     media_work,
     queue::{Queue, Trouble, wait_after},
@@ -99,14 +100,18 @@ impl Shipper {
         let mut queue = Queue::default();
         let mut running: JoinSet<(Arc<SpoolEntry>, Result<Done, ShipError>)> = JoinSet::new();
         let finishing = Finishing::default();
+        let mut courtesy = Courtesy::default();
         while !*stop.borrow() {
             let now = Instant::now();
-            while running.len() < AT_ONCE
-                && let Some(entry) = queue.take(now)
-            {
+            let holds_off = courtesy.holds_off(self.parts.spool.committing(), now);
+            while !holds_off && running.len() < AT_ONCE {
+                let Some(entry) = queue.take(now) else {
+                    courtesy.caught_up();
+                    break;
+                };
                 running.spawn(self.work(entry, &finishing));
             }
-            let wake = queue.next_wake(now);
+            let wake = if holds_off { now + courtesy::LOOK_AGAIN } else { queue.next_wake(now) };
             // What is due waits for a worker then, not for time.
             let has_room = running.len() < AT_ONCE;
             tokio::select! {

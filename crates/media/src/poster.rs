@@ -8,6 +8,7 @@ mod blur;
 pub(crate) mod encode;
 mod frames;
 pub(crate) mod ppm;
+mod scale;
 mod still;
 
 use std::{path::PathBuf, time::Duration};

@@ -16,6 +16,12 @@ impl EntryId {
         Self(format!("{:015}-{number:08x}", started_at.0.max(0)))
     }
 
+    /// The number.
+    pub(crate) fn number(&self) -> u32 {
+        let hex = self.0.split_once('-').map_or("", |(_, number)| number);
+        u32::from_str_radix(hex, 16).unwrap_or(0)
+    }
+
     /// The reverse of its text; `None` for what isn't an id.
     pub fn parse(stem: &str) -> Option<Self> {
         let (millis, number) = stem.split_once('-')?;

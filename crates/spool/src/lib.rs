@@ -8,7 +8,7 @@
 //!
 //! | file | is |
 //! |---|---|
-//! | `ID.open` | who sends what, while the upload is under way; never trusted for anything but a cut upload |
+//! | `ID.open` | who sends what, while an upload is under way that doesn't fit in memory; never trusted for anything but a cut upload |
 //! | `ID.data` | the bytes, as received |
 //! | `ID.json` | the header: its presence *is* the entry |
 
@@ -23,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -82,6 +82,7 @@ struct Inner {
     /// Ids whose receiver hasn't finished with them, and since when.
     held: Mutex<HashMap<EntryId, Instant>>,
     committed: Notify,
+    committing: AtomicUsize,
     closing: AtomicBool,
 }
 
@@ -100,6 +101,7 @@ impl Spool {
             fresh: Mutex::default(),
             held: Mutex::default(),
             committed: Notify::new(),
+            committing: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
         };
         let spool = Self { inner: Arc::new(inner) };
@@ -120,7 +122,7 @@ impl Spool {
     /// Begins an upload. Nothing is promised for it before [`SpoolWriter::commit`].
     pub fn begin(&self, start: UploadStart) -> Result<SpoolWriter, SpoolError> {
         let is_full = self.inner.bytes.load(Ordering::Relaxed) >= self.inner.config.max_bytes;
-        let begun = if is_full { Err(self.full()) } else { SpoolWriter::create(self.clone(), start) };
+        let begun = if is_full { Err(self.full()) } else { Ok(SpoolWriter::new(self.clone(), start)) };
         begun.inspect_err(writer::count_failure)
     }
 
@@ -184,6 +186,11 @@ impl Spool {
             bytes: self.inner.bytes.load(Ordering::Relaxed),
             oldest: entries.values().map(|entry| entry.received_at).min(),
         }
+    }
+
+    /// How many uploads are being made durable now: cameras that wait for the disk.
+    pub fn committing(&self) -> usize {
+        self.inner.committing.load(Ordering::Relaxed)
     }
 
     /// Entries that were recovered, committed or changed since the last call, oldest upload first. Waits until

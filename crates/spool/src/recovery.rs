@@ -33,6 +33,8 @@ pub(crate) fn recover(spool: &Spool) -> Result<Recovery, SpoolError> {
     let mut recovery = Recovery::default();
     remove_unfinished_media(&spool.inner.dir)?;
     for id in ids(&spool.inner.dir)? {
+        // The clock can stand where it stood before a restart: the numbers go on, so that no id comes twice.
+        spool.inner.counter.fetch_max(id.number().wrapping_add(1), Ordering::Relaxed);
         let _ = remove_if_there(&spool.path(&id, "json.tmp"));
         for work in WORK_EXTENSIONS {
             let _ = remove_if_there(&spool.work_path(&id, work));

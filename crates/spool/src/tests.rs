@@ -63,6 +63,45 @@ async fn an_upload_under_way_at_a_kill_comes_back_cut() {
     assert_eq!(open(dir.path()).1, Recovery { entries: 1, cut: 0, lost: 0 }, "and only once");
 }
 
+/// A still comes whole before anything goes to the disk: two files are made and none removed. What goes on has a note.
+#[tokio::test]
+async fn only_an_upload_that_goes_on_has_a_note() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let endings = || {
+        let files = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
+        let mut found: Vec<_> = files.map(|path| path.extension().unwrap().to_owned()).collect();
+        found.sort();
+        found
+    };
+    let mut still = spool.begin(start("a.jpg")).unwrap();
+    still.write(&[7; 100_000]).await.unwrap();
+    assert_eq!(endings(), [""; 0]);
+    let entry = still.commit(TransferEnd::Complete, Millis(1)).await.unwrap();
+    assert_eq!(endings(), ["data", "json"]);
+    spool.remove(&entry.id).unwrap();
+    let mut clip = spool.begin(start("a.mkv")).unwrap();
+    clip.write(&[7; 300_000]).await.unwrap();
+    assert_eq!(endings(), ["data", "open"]);
+    clip.write(&[8; 100_000]).await.unwrap();
+    let entry = clip.commit(TransferEnd::Complete, Millis(1)).await.unwrap();
+    assert_eq!(endings(), ["data", "json"]);
+    assert_eq!(fs::read(spool.data_path(&entry.id)).unwrap(), [vec![7; 300_000], vec![8; 100_000]].concat());
+    assert_eq!(spool.committing(), 0);
+}
+
+/// The clock can stand where it stood before a restart.
+#[tokio::test]
+async fn no_id_is_given_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = put(&open(dir.path()).0, "a.jpg", b"one").await;
+    let (spool, _) = open(dir.path());
+    let second = put(&spool, "a.jpg", b"two").await;
+    assert_ne!(first.id, second.id);
+    assert_eq!(fs::read(spool.data_path(&first.id)).unwrap(), b"one");
+    assert_eq!(fs::read(spool.data_path(&second.id)).unwrap(), b"two");
+}
+
 #[tokio::test]
 async fn a_dropped_upload_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();

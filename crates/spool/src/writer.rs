@@ -20,6 +20,9 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// And after so long whatever came: a slow camera's half clip must survive the process, too.
 const BUFFER_AGE: Duration = Duration::from_millis(500);
 
+/// The disk is asked to begin with so much at a time.
+const BEGIN_BYTES: u64 = 1024 * 1024;
+
 /// Takes the bytes of one upload. Dropped without [`Self::commit`], it leaves nothing behind; but for a spool that is
 /// [closing](Spool::close).
 #[derive(Debug)]
@@ -38,54 +41,73 @@ pub struct SpoolWriter {
 /// What the blocking side needs.
 #[derive(Debug)]
 struct Disk {
-    file: File,
+    /// `None` until the first bytes go to the disk: a still comes whole before any do, and needs no note.
+    file: Option<File>,
     hasher: sha2::Sha256,
     written: u64,
+    /// The disk was asked to begin with the bytes up to here.
+    begun: u64,
 }
 
 impl Disk {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+    /// Writes bytes of an upload that goes on: from the first on, the note says whose they are.
+    fn write_part(
+        &mut self,
+        spool: &Spool,
+        id: &EntryId,
+        start: &UploadStart,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        if self.file.is_none() {
+            std::fs::write(spool.path(id, "open"), serde_json::to_vec(start).map_err(io::Error::other)?)?;
+        }
+        self.write(spool, id, bytes)?;
+        self.begin_with();
+        Ok(())
+    }
+
+    fn write(&mut self, spool: &Spool, id: &EntryId, bytes: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                // No id is given twice.
+                let made = OpenOptions::new().write(true).create_new(true).open(spool.data_path(id))?;
+                none.insert(made)
+            }
+        };
+        file.write_all(bytes)?;
         self.hasher.update(bytes);
         self.written += bytes.len() as u64;
         Ok(())
     }
+
+    /// Lets the disk begin with what is there while the rest is still on its way.
+    fn begin_with(&mut self) {
+        if let Some(file) = self.file.as_ref().filter(|_| self.written - self.begun >= BEGIN_BYTES) {
+            camtrail_durable::begin_writing(file, self.begun, self.written);
+            self.begun = self.written;
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), File::sync_all)
+    }
 }
 
 impl SpoolWriter {
-    /// Two small file creations: quick enough for an async thread, and nothing is synced yet.
-    pub(crate) fn create(spool: Spool, start: UploadStart) -> Result<Self, SpoolError> {
-        let (id, file) = loop {
-            let number = spool.inner.counter.fetch_add(1, Ordering::Relaxed);
-            let id = EntryId::new(start.started_at, number);
-            // The clock can stand where it stood before a restart.
-            if spool.path(&id, "json").exists() {
-                continue;
-            }
-            let note = serde_json::to_vec(&start).map_err(io::Error::other)?;
-            let made = std::fs::write(spool.path(&id, "open"), note)
-                .and_then(|()| OpenOptions::new().write(true).create_new(true).open(spool.data_path(&id)));
-            match made {
-                Ok(file) => break (id, file),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    // A full disk makes the note and can't fill it.
-                    let _ = remove_if_there(&spool.path(&id, "open"));
-                    return Err(error.into());
-                }
-            }
-        };
-        let disk = Disk { file, hasher: sha2::Sha256::new(), written: 0 };
-        Ok(Self {
+    pub(crate) fn new(spool: Spool, start: UploadStart) -> Self {
+        let number = spool.inner.counter.fetch_add(1, Ordering::Relaxed);
+        let disk = Disk { file: None, hasher: sha2::Sha256::new(), written: 0, begun: 0 };
+        Self {
             spool,
-            id,
+            id: EntryId::new(start.started_at, number),
             start,
             disk: Some(disk),
             buffer: Vec::new(),
             flushed_at: Instant::now(),
             reserved: 0,
             finished: false,
-        })
+        }
     }
 
     /// How many bytes came so far.
@@ -117,8 +139,9 @@ impl SpoolWriter {
     async fn flush(&mut self) -> Result<(), SpoolError> {
         let mut disk = self.take_disk()?;
         let mut buffer = std::mem::take(&mut self.buffer);
+        let (spool, id, start) = (self.spool.clone(), self.id.clone(), self.start.clone());
         let (disk, buffer, outcome) = blocking(move || {
-            let outcome = disk.write(&buffer);
+            let outcome = disk.write_part(&spool, &id, &start, &buffer);
             buffer.clear();
             (disk, buffer, outcome)
         })
@@ -146,10 +169,13 @@ impl SpoolWriter {
         let (spool, id, start, reserved) =
             (self.spool.clone(), self.id.clone(), self.start.clone(), self.reserved);
         self.finished = true;
+        let waits = Waits::begin(&spool);
         let committed = blocking(move || {
+            let _waits = waits;
+            let has_note = disk.file.is_some();
             let make_durable = || {
-                disk.write(&buffer)?;
-                disk.file.sync_all()?;
+                disk.write(&spool, &id, &buffer)?;
+                disk.sync()?;
                 let entry = SpoolEntry {
                     version: SpoolEntry::VERSION,
                     id: id.clone(),
@@ -164,7 +190,9 @@ impl SpoolWriter {
             };
             match make_durable() {
                 Ok(entry) => {
-                    let _ = remove_if_there(&spool.path(&id, "open"));
+                    if has_note {
+                        let _ = remove_if_there(&spool.path(&id, "open"));
+                    }
                     spool.list(entry.clone());
                     Ok(entry)
                 }
@@ -181,6 +209,22 @@ impl SpoolWriter {
 
     fn take_disk(&mut self) -> Result<Disk, SpoolError> {
         self.disk.take().ok_or_else(|| io::Error::other("a write failed before").into())
+    }
+}
+
+/// One more that waits for the disk, until it is dropped.
+struct Waits(Spool);
+
+impl Waits {
+    fn begin(spool: &Spool) -> Self {
+        spool.inner.committing.fetch_add(1, Ordering::Relaxed);
+        Self(spool.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.inner.committing.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -225,7 +269,7 @@ impl Drop for SpoolWriter {
         }
         // Without a disk, a task has it, and ends by itself.
         if let Some(disk) = &mut self.disk
-            && let Err(error) = disk.write(&self.buffer)
+            && let Err(error) = disk.write_part(&self.spool, &self.id, &self.start, &self.buffer)
         {
             tracing::warn!(entry = %self.id, %error, "the end of an upload under way could not be kept at the stop");
         }

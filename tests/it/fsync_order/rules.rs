@@ -224,19 +224,22 @@ fn told(calls: &[Call]) -> Vec<Told> {
     found
 }
 
-/// From an upload's path (as its camera wrote it) to the ids of its spool entries, by the notes beside them.
+/// From an upload's path (as its camera wrote it) to the ids of its spool entries, by their headers.
 fn ids(calls: &[Call], spool: &str) -> HashMap<String, Vec<String>> {
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for call in calls.iter().filter(|call| call.name == "write") {
-        let note = call.descriptor().and_then(|path| path.strip_prefix(spool)?.strip_prefix('/'));
-        let Some(id) = note.and_then(|file| file.strip_suffix(".open")) else { continue };
-        let note: Value =
+        let file = call.descriptor().and_then(|path| path.strip_prefix(spool)?.strip_prefix('/'));
+        let Some(id) = file.and_then(|file| file.strip_suffix(".json.tmp")) else { continue };
+        let header: Value =
             call.texts().first().and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default();
-        let parts = note["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let path = parts.fold(format!("/{}", note["camera"].as_str().unwrap_or_default()), |path, part| {
+        let parts = header["path"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let path = parts.fold(format!("/{}", header["camera"].as_str().unwrap_or_default()), |path, part| {
             path + "/" + part
         });
-        found.entry(path).or_default().push(id.to_owned());
+        let known = found.entry(path).or_default();
+        if !known.iter().any(|known| known == id) {
+            known.push(id.to_owned());
+        }
     }
     found
 }

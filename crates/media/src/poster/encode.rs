@@ -1,10 +1,10 @@
 //! Fitting a picture into a poster: at most 640 pixels wide and about 10 to 20 kB.
 
 use camtrail_model::ports::{MediaError, Poster};
-use image::{RgbImage, imageops};
+use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::blur;
+use super::{blur, scale::scaled};
 
 /// Posters are at most so wide.
 pub(super) const MAX_WIDTH: u32 = 640;
@@ -26,7 +26,7 @@ const MIN_WIDTH: u32 = 160;
 
 /// Encodes `picture` (already within the poster's size) as large as fits.
 pub(super) fn fit(picture: &RgbImage) -> Result<Poster, MediaError> {
-    let blur = blur::of(picture);
+    let blur = blur::of(picture)?;
     let mut smaller;
     let mut picture = picture;
     loop {
@@ -35,7 +35,7 @@ pub(super) fn fit(picture: &RgbImage) -> Result<Poster, MediaError> {
             return Ok(Poster { jpeg, width: picture.width(), height: picture.height(), blur });
         }
         let (width, height) = (picture.width() * 7 / 8, picture.height() * 7 / 8);
-        smaller = imageops::thumbnail(picture, width.max(1), height.max(1));
+        smaller = scaled(picture, width.max(1), height.max(1))?;
         picture = &smaller;
     }
 }

@@ -6,9 +6,12 @@ use camtrail_model::{
     media::Container,
     ports::{MediaError, Poster},
 };
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, metadata::Orientation};
 
-use super::encode::{self, MAX_HEIGHT, MAX_WIDTH};
+use super::{
+    encode::{self, MAX_HEIGHT, MAX_WIDTH},
+    scale::within,
+};
 use crate::{input::unreadable, structure};
 
 /// No camera's sensor is wider.
@@ -54,13 +57,16 @@ pub(super) fn poster(path: &Path, container: Container) -> Result<Outcome, Media
     let Some(format) = format(container) else {
         return Ok(Outcome::Undecodable("an unknown format".to_owned()));
     };
-    match decode(path, format) {
-        Ok(picture) => encode::fit(&picture.to_rgb8()).map(Outcome::Poster),
-        Err(error) => Ok(Outcome::Undecodable(error.to_string())),
-    }
+    let (picture, orientation) = match decode(path, format) {
+        Ok(decoded) => decoded,
+        Err(error) => return Ok(Outcome::Undecodable(error.to_string())),
+    };
+    let mut small = DynamicImage::from(within(picture, MAX_WIDTH, MAX_HEIGHT)?);
+    small.apply_orientation(orientation);
+    encode::fit(&small.into_rgb8()).map(Outcome::Poster)
 }
 
-fn decode(path: &Path, format: ImageFormat) -> Result<DynamicImage, image::ImageError> {
+fn decode(path: &Path, format: ImageFormat) -> Result<(RgbImage, Orientation), image::ImageError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE_PX);
     limits.max_image_height = Some(MAX_SIDE_PX);
@@ -70,11 +76,7 @@ fn decode(path: &Path, format: ImageFormat) -> Result<DynamicImage, image::Image
     let mut decoder = reader.into_decoder()?;
     // An upside-down camera says so in EXIF; a broken EXIF says nothing.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder)?;
-    let (width, height) = (picture.width().min(MAX_WIDTH), picture.height().min(MAX_HEIGHT));
-    let mut small = picture.thumbnail(width, height);
-    small.apply_orientation(orientation);
-    Ok(small)
+    Ok((DynamicImage::from_decoder(decoder)?.into_rgb8(), orientation))
 }
 
 fn format(container: Container) -> Option<ImageFormat> {
