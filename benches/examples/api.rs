@@ -3,7 +3,7 @@
 //! `api [SECONDS] [STILLS]`: each call for so many seconds by one client, then by sixteen, over kept connections and in
 //! turn with the cheapest call that there is (`/livez`: what HTTP itself costs here, client included) and with Python's own
 //! web server that sends a finished file with the same fifty events. The catalog is that of a data dir that was kept
-//! (`CAMTRAIL_BENCH_DATA`, such as a demo's), or of STILLS stills that are uploaded first.
+//! (`CAMTRAIL_BENCH_DATA`, such as a demo's, with the admin's password in `CAMTRAIL_ADMIN_PASSWORD`), or of STILLS stills that are uploaded first.
 
 use std::{
     env, fs,

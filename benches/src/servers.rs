@@ -221,6 +221,11 @@ fn binary() -> Result<PathBuf, Failed> {
     found.filter(|found| found.is_file()).ok_or_else(|| "camtrail isn't built: make does".into())
 }
 
+/// A data dir that was kept has a password of its own.
+fn admin_password() -> String {
+    std::env::var("CAMTRAIL_ADMIN_PASSWORD").unwrap_or_else(|_| PASSWORD.to_owned())
+}
+
 impl Camtrail {
     /// Starts it on a data dir in `scratch`, with more variables.
     pub fn start(scratch: &Path, environment: &[(&str, &str)]) -> Result<Self, Failed> {
@@ -239,7 +244,7 @@ impl Camtrail {
             .args(["serve", "--data-dir"])
             .arg(data)
             .current_dir(scratch)
-            .env("CAMTRAIL_ADMIN_PASSWORD", PASSWORD)
+            .env("CAMTRAIL_ADMIN_PASSWORD", admin_password())
             .env("CAMTRAIL_FTP_PASSWORD", PASSWORD)
             .env("CAMTRAIL__TIME_ZONE", "America/Los_Angeles")
             .env("CAMTRAIL__HTTP__LISTEN", "127.0.0.1:0")
@@ -269,7 +274,7 @@ impl Camtrail {
     }
 
     fn sign_in(&mut self) -> Result<(), Failed> {
-        let body = json!({ "username": "admin", "password": PASSWORD }).to_string();
+        let body = json!({ "username": "admin", "password": admin_password() }).to_string();
         let reply = ureq::post(format!("http://{}/api/v1/session", self.http))
             .header("content-type", "application/json")
             .send(body)?;

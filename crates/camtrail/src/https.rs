@@ -29,7 +29,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
     app::until,
-    connections::{Bounds, Places},
+    connections::{self, Bounds, Places},
 };
 
 /// How often it is looked whether the files are other ones.
@@ -161,6 +161,7 @@ impl Https {
                     continue;
                 };
                 let (acceptor, ready) = (acceptor.clone(), ready.clone());
+                connections::at_once(&stream);
                 tokio::spawn(async move {
                     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => drop(ready.send((stream, peer)).await),

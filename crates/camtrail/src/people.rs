@@ -14,6 +14,7 @@ use axum::{
     extract::Request,
     http::{StatusCode, header},
     response::IntoResponse,
+    serve::ListenerExt as _,
 };
 use camtrail_api::Notifications;
 use camtrail_notify::Notifier;
@@ -168,7 +169,9 @@ impl Door {
 
 async fn serve(door: Door, bounds: Bounds, router: Router, stopped: watch::Receiver<bool>) {
     match door {
-        Door::Plain(tcp) => connections::serve(bounds, tcp, router, stopped).await,
+        Door::Plain(tcp) => {
+            connections::serve(bounds, tcp.tap_io(|tcp| connections::at_once(tcp)), router, stopped).await;
+        }
         Door::Tls(tls) => connections::serve(bounds, tls, router, stopped).await,
     }
 }

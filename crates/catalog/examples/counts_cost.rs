@@ -23,7 +23,7 @@ const CAMERAS: u64 = 20;
 const YEAR_MS: u64 = 366 * 86_400_000;
 /// 2016-01-01T00:00:00Z, a leap year.
 const START: i64 = 1_451_606_400_000;
-const TOGETHER: u64 = 250;
+const TOGETHER: u64 = 1_000;
 /// A query is asked so often, or for so long, but never less than the least number: p99 needs some.
 const RUNS: usize = 1_000;
 const RUNS_LEAST: usize = 9;

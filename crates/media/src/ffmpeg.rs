@@ -113,10 +113,11 @@ impl MediaTool for Ffmpeg {
 
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
         let path = source.path.clone();
-        let facts = blocking(move || structure::inspect(&path).map_err(|error| unreadable(&error))).await?;
-        // A still's structure says all there is.
-        let is_clip = facts.container.is_some_and(|container| container.kind() == CaptureKind::Record);
-        let (true, Ok(programs)) = (is_clip, &self.programs) else { return Ok(facts) };
+        let told = blocking(move || structure::told(&path).map_err(|error| unreadable(&error))).await?;
+        let facts = told.facts;
+        // A still's structure says all there is, and so does the index of a whole MP4: an event's record need not wait for
+        // a process to start.
+        let (false, Ok(programs)) = (told.is_all, &self.programs) else { return Ok(facts) };
         match self.ask_ffprobe(programs, source).await {
             Ok(streams) => Ok(merge(facts, streams)),
             Err(error) => {

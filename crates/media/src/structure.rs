@@ -27,6 +27,7 @@ use std::{
 };
 
 use camtrail_model::{
+    capture::CaptureKind,
     media::{Completeness, Container, MediaFacts},
     sniff::{SNIFF_BYTES, sniff},
 };
@@ -38,9 +39,21 @@ pub(crate) use pictures::rate_milli;
 /// Walks end after so many elements (boxes, chunks, blocks): a day of fragments, not an hour of garbage.
 const MAX_STEPS: usize = 2_000_000;
 
+/// What a file's structure tells.
+pub(crate) struct Told {
+    pub(crate) facts: MediaFacts,
+    /// A decoder would say nothing else.
+    pub(crate) is_all: bool,
+}
+
 /// The facts of the file at `path`, by its structure alone.
 pub(crate) fn inspect(path: &Path) -> io::Result<MediaFacts> {
-    inspect_bytes(&mut Bytes::new(File::open(path)?)?)
+    told(path).map(|told| told.facts)
+}
+
+/// The same, and whether that is all that there is to know.
+pub(crate) fn told(path: &Path) -> io::Result<Told> {
+    told_of(&mut Bytes::new(File::open(path)?)?)
 }
 
 /// The index of an MP4 at `path`.
@@ -51,7 +64,7 @@ pub(crate) fn inspect_movie(path: &Path) -> io::Result<Movie> {
 /// The same of content that is no file yet.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn inspect_content(content: impl Read + Seek) -> io::Result<MediaFacts> {
-    inspect_bytes(&mut Bytes::new(content)?)
+    told_of(&mut Bytes::new(content)?).map(|told| told.facts)
 }
 
 /// The same of content that is no file yet.
@@ -60,21 +73,28 @@ pub(crate) fn inspect_movie_content(content: impl Read + Seek) -> io::Result<Mov
     read_movie(&mut Bytes::new(content)?)
 }
 
-fn inspect_bytes<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaFacts> {
+fn told_of<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<Told> {
     if bytes.len() == 0 {
         let completeness = Completeness::Cut("the file is empty".to_owned());
-        return Ok(MediaFacts { completeness, ..MediaFacts::unknown() });
+        return Ok(Told { facts: MediaFacts { completeness, ..MediaFacts::unknown() }, is_all: true });
     }
     let mut head = [0; SNIFF_BYTES];
     let known = bytes.fill(0, &mut head)?;
-    let Some(container) = sniff(&head[..known]) else { return Ok(MediaFacts::unknown()) };
+    let Some(container) = sniff(&head[..known]) else {
+        return Ok(Told { facts: MediaFacts::unknown(), is_all: true });
+    };
+    let mut is_all = container.kind() == CaptureKind::Snap;
     let facts = match container {
         Container::Jpeg => jpeg::inspect(bytes)?,
         Container::Png => png::inspect(bytes)?,
         Container::Webp => webp::inspect(bytes)?,
         Container::Gif => gif::inspect(bytes)?,
         Container::Bmp => bmp::inspect(bytes)?,
-        Container::Mp4 => read_movie(bytes)?.into_facts(),
+        Container::Mp4 => {
+            let movie = read_movie(bytes)?;
+            is_all = movie.tells_all();
+            movie.into_facts()
+        }
         Container::Matroska | Container::Webm => matroska::inspect(bytes)?,
         Container::Avi => avi::inspect(bytes)?,
         Container::MpegPs => mpeg_ps::inspect(bytes)?,
@@ -84,7 +104,7 @@ fn inspect_bytes<R: Read + Seek>(bytes: &mut Bytes<R>) -> io::Result<MediaFacts>
         // No end mark that could be missing: the transfer decides.
         Container::MpegTs | Container::Flv | Container::Asf => MediaFacts::unknown(),
     };
-    Ok(MediaFacts { container: Some(container), ..with_pixels(facts) })
+    Ok(Told { facts: MediaFacts { container: Some(container), ..with_pixels(facts) }, is_all })
 }
 
 /// A picture without a pixel, as damage and unfinished headers claim, has no known size.

@@ -41,6 +41,8 @@ pub(super) struct Track {
     timescale: u32,
     duration: u64,
     codec: Option<&'static str>,
+    /// Nothing inside could be another codec than the index says.
+    is_codec_sure: bool,
     size: Option<(u32, u32)>,
     pub(super) samples: u64,
     /// What a fragment's samples are like where it doesn't say (`trex`).
@@ -55,6 +57,10 @@ pub(super) struct Track {
 impl Track {
     fn is_video(&self) -> bool {
         &self.handler == b"vide"
+    }
+
+    fn is_sound(&self) -> bool {
+        &self.handler == b"soun"
     }
 
     fn ms(&self, ticks: u64) -> Option<u64> {
@@ -73,10 +79,24 @@ impl Movie {
         self.completeness == Completeness::Whole
     }
 
+    /// Whether the index says all that a decoder would: of a whole clip with a picture whose tables are complete.
+    pub(super) fn tells_all(&self) -> bool {
+        let video = self.tracks.iter().find(|track| track.is_video());
+        let is_known = video.is_some_and(|video| {
+            let has_size = video.size.is_some_and(|(width, height)| width > 0 && height > 0);
+            video.samples > 0
+                && has_size
+                && video.pictures.is_some_and(|pictures| pictures.key_frames().is_some())
+        });
+        let used = |track: &&Track| track.is_video() || track.is_sound();
+        let are_sure = self.tracks.iter().filter(used).all(|track| track.samples == 0 || track.is_codec_sure);
+        self.is_whole() && self.duration_ms.is_some() && is_known && are_sure
+    }
+
     pub(super) fn into_facts(self) -> MediaFacts {
         let video = self.tracks.iter().find(|track| track.is_video());
         // A track that was announced and never filled is silence.
-        let audio = self.tracks.iter().find(|track| &track.handler == b"soun" && track.samples > 0);
+        let audio = self.tracks.iter().find(|track| track.is_sound() && track.samples > 0);
         let name = |track: Option<&Track>| track.and_then(|track| track.codec).map(str::to_owned);
         let pictures = video.and_then(|track| Some((track.pictures?, track.timescale)));
         let rate =
@@ -245,12 +265,21 @@ fn sample_entry<R: Read + Seek>(bytes: &mut Bytes<R>, stsd: BoxAt, track: &mut T
     let Some(entry) = box_at(bytes, stsd.content + ENTRIES_AT)? else { return Ok(()) };
     if track.is_video() {
         track.codec = fourcc::video(entry.kind);
+        // Not mp4v, which may hold any MPEG and JPEG, nor what QuickTime's elders wrote.
+        track.is_codec_sure = matches!(&entry.kind, b"avc1" | b"avc3" | b"hvc1" | b"hev1");
         let size = bytes.u16_be(entry.content + WIDTH_AT)?.zip(bytes.u16_be(entry.content + WIDTH_AT + 2)?);
         track.size = size.map(|(width, height)| (width.into(), height.into()));
     } else {
         track.codec = fourcc::audio(entry.kind);
-        if &entry.kind == b"mp4a" && mp4_boxes::object_type(bytes, entry)?.is_some_and(is_mp3) {
-            track.codec = Some("mp3");
+        track.is_codec_sure =
+            matches!(&entry.kind, b"alaw" | b"ulaw" | b"sowt" | b"twos" | b"Opus" | b"ac-3");
+        if &entry.kind == b"mp4a" {
+            let object_type = mp4_boxes::object_type(bytes, entry)?;
+            if object_type.is_some_and(is_mp3) {
+                track.codec = Some("mp3");
+            }
+            track.is_codec_sure =
+                object_type.is_some_and(|object_type| is_mp3(object_type) || is_aac(object_type));
         }
     }
     Ok(())
@@ -259,6 +288,11 @@ fn sample_entry<R: Read + Seek>(bytes: &mut Bytes<R>, stsd: BoxAt, track: &mut T
 /// MPEG-1 or MPEG-2 layer III, by the registered object types.
 fn is_mp3(object_type: u8) -> bool {
     matches!(object_type, 0x69 | 0x6B)
+}
+
+/// MPEG-4 or MPEG-2 audio that is AAC, by the registered object types.
+fn is_aac(object_type: u8) -> bool {
+    matches!(object_type, 0x40 | 0x66..=0x68)
 }
 
 fn version<R: Read + Seek>(bytes: &mut Bytes<R>, full_box: BoxAt) -> io::Result<u8> {
