@@ -46,7 +46,7 @@ pub(crate) async fn keep(parts: &Parts, entry: &SpoolEntry, key: &ObjectKey) -> 
         Err(error) => return Err(ShipError::Original(error)),
     }
     let path = parts.spool.data_path(&entry.id);
-    let (size, sha256) = crate::ship::measure(path.clone()).await?;
+    let (size, sha256) = crate::object::measure(path.clone()).await?;
     if (size, sha256) != (entry.size, entry.sha256) {
         tracing::error!(
             %key, camera = %entry.start.camera, upload = entry.original_name(), received = %entry.sha256, found = %sha256,
