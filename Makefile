@@ -92,7 +92,7 @@ bench: setup-test web ## start time, idle memory and the like, as ratios (docs/r
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-start
 
-bench-idle: setup-test web ## a thousand cameras logged in and idle: memory, descriptors, logins a second
+bench-idle: setup-test web ## cameras logged in and idle: memory, descriptors, logins a second: CAMTRAIL_BENCH_CAMERAS ("1 10 100 1000")
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-idle
 

@@ -1,7 +1,7 @@
 //! The step and the queue on a real store and catalog: what is attached, what is left, and what others do meanwhile.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
@@ -18,10 +18,10 @@ use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, DerivedFiles, DerivedKey, Digest, EventState, MediaFacts,
     MediaManifest, MediaSource, Millis, ObjectBase, ObjectKey,
     ports::{
-        ArrivalSink, Catalog, Listing, MediaError, MediaTool, ObjectStore, Poster, Preview, PutOutcome,
-        PutWhen, Rendition, StoreError, StoredObject, Version,
+        ArrivalSink, Catalog, MediaError, MediaTool, ObjectStore, Poster, Preview, PutWhen, Rendition,
+        StoreError,
     },
-    testing::{self, PlainMedia},
+    testing::{self, PlainMedia, StoreBeside, StoreCall},
 };
 use camtrail_store::LocalStore;
 use tokio::sync::{Notify, watch};
@@ -53,60 +53,22 @@ impl Between {
 }
 
 #[async_trait]
-impl ObjectStore for Between {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        let outcome = self.store.put_file(key, source, metadata, when).await;
-        self.was_put(key).await;
-        outcome
+impl StoreBeside for Between {
+    fn store(&self) -> &dyn ObjectStore {
+        &self.store
     }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.store.put_bytes(key, bytes).await?;
-        self.was_put(key).await;
-        Ok(())
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        self.store.head(key).await
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(
-        &self,
-        key: &str,
-        max_bytes: u64,
-    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get_versioned(key, max_bytes).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        let outcome = self.store.replace_bytes(key, bytes, was).await;
-        self.was_put(key).await;
-        outcome
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.store.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.store.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.store.delete(key).await
-    }
-    async fn let_expire(&self, key: &str, may_expire: bool) -> Result<(), StoreError> {
-        if !may_expire {
+
+    async fn before(&self, call: StoreCall, key: &str) -> Result<(), StoreError> {
+        if call == StoreCall::Keep {
             self.kept.lock().unwrap().push(key.rsplit('/').next().unwrap().to_owned());
         }
         Ok(())
+    }
+
+    async fn after(&self, call: StoreCall, key: &str) {
+        if matches!(call, StoreCall::PutFile | StoreCall::PutBytes) {
+            self.was_put(key).await;
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Sweeps over a real store, catalog and ledger, with a clock that is turned.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
+    collections::HashMap,
     sync::atomic::{AtomicI64, Ordering},
 };
 
@@ -11,8 +10,8 @@ use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, EventQuery, ObjectBase, PageSize,
-    ports::{Catalog, Listing, PutOutcome, PutWhen, StoredObject, Version},
-    testing,
+    ports::{Catalog, PutWhen},
+    testing::{self, StoreBeside, StoreCall},
 };
 use camtrail_store::LocalStore;
 
@@ -37,47 +36,16 @@ struct Holding {
 }
 
 #[async_trait]
-impl ObjectStore for Holding {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        self.store.put_file(key, source, metadata, when).await
+impl StoreBeside for Holding {
+    fn store(&self) -> &dyn ObjectStore {
+        &*self.store
     }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.store.put_bytes(key, bytes).await
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        self.store.head(key).await
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(&self, key: &str, max: u64) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get_versioned(key, max).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        self.store.replace_bytes(key, bytes, was).await
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.store.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.store.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        if self.held.iter().any(|held| held == key) {
+
+    async fn before(&self, call: StoreCall, key: &str) -> Result<(), StoreError> {
+        if call == StoreCall::Delete && self.held.iter().any(|held| held == key) {
             return Err(StoreError::Refused(format!("{key} is under a legal hold")));
         }
-        self.store.delete(key).await
+        Ok(())
     }
 }
 

@@ -75,15 +75,15 @@ async fn only_an_upload_that_goes_on_has_a_note() {
         found
     };
     let mut still = spool.begin(start("a.jpg")).unwrap();
-    still.write(&[7; 100_000]).await.unwrap();
+    still.write(&vec![7; 100_000]).await.unwrap();
     assert_eq!(endings(), [""; 0]);
     let entry = still.commit(TransferEnd::Complete, Millis(1)).await.unwrap();
     assert_eq!(endings(), ["data", "json"]);
     spool.remove(&entry.id).unwrap();
     let mut clip = spool.begin(start("a.mkv")).unwrap();
-    clip.write(&[7; 300_000]).await.unwrap();
+    clip.write(&vec![7; 300_000]).await.unwrap();
     assert_eq!(endings(), ["data", "open"]);
-    clip.write(&[8; 100_000]).await.unwrap();
+    clip.write(&vec![8; 100_000]).await.unwrap();
     let entry = clip.commit(TransferEnd::Complete, Millis(1)).await.unwrap();
     assert_eq!(endings(), ["data", "json"]);
     assert_eq!(fs::read(spool.data_path(&entry.id)).unwrap(), [vec![7; 300_000], vec![8; 100_000]].concat());

@@ -1,16 +1,12 @@
 //! One object, looked at by many, in any order.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
-    pin::Pin,
-};
+use std::{collections::HashMap, path::PathBuf, pin::Pin};
 
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CaptureKind, Digest, EventQuery, Millis, ObjectBase, PageSize,
-    ports::{Listing, PutOutcome, PutWhen, Version},
-    testing,
+    ports::PutWhen,
+    testing::{self, StoreBeside, StoreCall},
 };
 use camtrail_store::LocalStore;
 use jiff::tz::TimeZone;
@@ -137,53 +133,16 @@ struct Crossed {
 }
 
 #[async_trait]
-impl ObjectStore for Crossed {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        self.store.put_file(key, source, metadata, when).await
+impl StoreBeside for Crossed {
+    fn store(&self) -> &dyn ObjectStore {
+        &*self.store
     }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.store.put_bytes(key, bytes).await
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        let seen = self.store.head(key).await;
-        let next = self.between.lock().await.pop();
+
+    async fn after(&self, call: StoreCall, _: &str) {
+        let next = if call == StoreCall::Head { self.between.lock().await.pop() } else { None };
         if let Some(between) = next {
             between.await;
         }
-        seen
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(
-        &self,
-        key: &str,
-        max_bytes: u64,
-    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get_versioned(key, max_bytes).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        self.store.replace_bytes(key, bytes, was).await
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.store.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.store.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.store.delete(key).await
     }
 }
 

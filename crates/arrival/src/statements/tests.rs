@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -10,8 +9,8 @@ use async_trait::async_trait;
 use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, Digest, EventQuery, MediaManifest, Millis, PageSize,
-    ports::{ArrivalSink, Catalog, Clock, Listing, PutOutcome, PutWhen, SystemClock, Version},
-    testing,
+    ports::{ArrivalSink, Catalog, Clock, PutWhen, SystemClock},
+    testing::{self, StoreBeside, StoreCall},
 };
 use camtrail_store::LocalStore;
 use jiff::tz::TimeZone;
@@ -37,58 +36,21 @@ impl Watched {
 }
 
 #[async_trait]
-impl ObjectStore for Watched {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        self.store.put_file(key, source, metadata, when).await
+impl StoreBeside for Watched {
+    fn store(&self) -> &dyn ObjectStore {
+        &self.store
     }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.note(format!("put {}", key.rsplit('/').next().unwrap()));
-        self.store.put_bytes(key, bytes).await
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        self.store.head(key).await
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(
-        &self,
-        key: &str,
-        max_bytes: u64,
-    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get_versioned(key, max_bytes).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        self.note(format!("put {}", key.rsplit('/').next().unwrap()));
-        self.store.replace_bytes(key, bytes, was).await
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.store.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.store.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.store.delete(key).await
-    }
-    async fn let_expire(&self, key: &str, may_expire: bool) -> Result<(), StoreError> {
-        self.note(format!(
-            "{} {}",
-            if may_expire { "expire" } else { "keep" },
-            key.rsplit('/').next().unwrap()
-        ));
-        if self.no_tags { Err(StoreError::Refused("no right to tag".to_owned())) } else { Ok(()) }
+
+    async fn before(&self, call: StoreCall, key: &str) -> Result<(), StoreError> {
+        let what = match call {
+            StoreCall::PutBytes => "put",
+            StoreCall::Expire => "expire",
+            StoreCall::Keep => "keep",
+            _ => return Ok(()),
+        };
+        self.note(format!("{what} {}", key.rsplit('/').next().unwrap()));
+        let refused = self.no_tags && call != StoreCall::PutBytes;
+        if refused { Err(StoreError::Refused("no right to tag".to_owned())) } else { Ok(()) }
     }
 }
 

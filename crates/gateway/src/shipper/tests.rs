@@ -1,7 +1,7 @@
 //! The shipper on a real spool, store, ledger and catalog: cut and whole, same names, replays, a failing store.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
@@ -11,11 +11,8 @@ use camtrail_arrival::Arrivals;
 use camtrail_catalog::{SqliteCatalog, SqliteLedger};
 use camtrail_model::{
     CameraName, CameraZones, CatalogRecord, Digest, EventQuery, Millis, ObjectBase, PageSize,
-    ports::{
-        Catalog, Clock, Listing, MediaTool, ObjectStore, PutOutcome, PutWhen, StoreError, StoredObject,
-        SystemClock, Version,
-    },
-    testing::PlainMedia,
+    ports::{Catalog, Clock, MediaTool, ObjectStore, StoreError, SystemClock},
+    testing::{PlainMedia, StoreBeside, StoreCall},
 };
 use camtrail_spool::{Spool, SpoolConfig, TransferEnd, UploadStart};
 use camtrail_store::LocalStore;
@@ -55,121 +52,45 @@ impl Flaky {
 }
 
 #[async_trait]
-impl ObjectStore for Flaky {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        if let Err(error) = Self::fails(&self.failures_left) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(error);
+impl StoreBeside for Flaky {
+    fn store(&self) -> &dyn ObjectStore {
+        &self.store
+    }
+
+    async fn before(&self, call: StoreCall, key: &str) -> Result<(), StoreError> {
+        match call {
+            StoreCall::PutFile => {
+                Self::fails(&self.failures_left)
+                    .inspect_err(|_| _ = self.refused.fetch_add(1, Ordering::SeqCst))?;
+                if key.ends_with("/original") && self.no_originals.load(Ordering::SeqCst) {
+                    return Err(StoreError::Refused("AccessDenied".to_owned()));
+                }
+                self.put.lock().unwrap().push(key.to_owned());
+                Ok(())
+            }
+            StoreCall::Delete => {
+                Self::fails(&self.failing_deletes_left)?;
+                let refused = self.no_deletes.load(Ordering::SeqCst);
+                if refused { Err(StoreError::Refused("AccessDenied".to_owned())) } else { Ok(()) }
+            }
+            _ => Ok(()),
         }
-        if key.ends_with("/original") && self.no_originals.load(Ordering::SeqCst) {
-            return Err(StoreError::Refused("AccessDenied".to_owned()));
-        }
-        self.put.lock().unwrap().push(key.to_owned());
-        self.store.put_file(key, source, metadata, when).await
-    }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.store.put_bytes(key, bytes).await
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        self.store.head(key).await
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(
-        &self,
-        key: &str,
-        max_bytes: u64,
-    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get_versioned(key, max_bytes).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        self.store.replace_bytes(key, bytes, was).await
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.store.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.store.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        Self::fails(&self.failing_deletes_left)?;
-        if self.no_deletes.load(Ordering::SeqCst) {
-            return Err(StoreError::Refused("AccessDenied".to_owned()));
-        }
-        self.store.delete(key).await
     }
 }
 
 /// The store as the gateway's role sees it.
 struct OfGateway(Arc<Flaky>);
 
-impl OfGateway {
-    fn looks(&self) -> Result<(), StoreError> {
-        let refused = self.0.gateway_may_not_look.load(Ordering::SeqCst);
-        if refused { Err(StoreError::Refused("AccessDenied".to_owned())) } else { Ok(()) }
-    }
-}
-
 #[async_trait]
-impl ObjectStore for OfGateway {
-    async fn put_file(
-        &self,
-        key: &str,
-        source: &Path,
-        metadata: Option<&BTreeMap<String, String>>,
-        when: PutWhen,
-    ) -> Result<PutOutcome, StoreError> {
-        self.0.put_file(key, source, metadata, when).await
+impl StoreBeside for OfGateway {
+    fn store(&self) -> &dyn ObjectStore {
+        &*self.0
     }
-    async fn put_bytes(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.0.put_bytes(key, bytes).await
-    }
-    async fn head(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
-        self.looks()?;
-        self.0.head(key).await
-    }
-    async fn get_bytes(&self, key: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.looks()?;
-        self.0.get_bytes(key, max_bytes).await
-    }
-    async fn get_versioned(
-        &self,
-        key: &str,
-        max_bytes: u64,
-    ) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.looks()?;
-        self.0.get_versioned(key, max_bytes).await
-    }
-    async fn replace_bytes(
-        &self,
-        key: &str,
-        bytes: &[u8],
-        was: Option<&Version>,
-    ) -> Result<bool, StoreError> {
-        self.0.replace_bytes(key, bytes, was).await
-    }
-    async fn fetch(&self, key: &str, dest: &Path, max_bytes: u64) -> Result<Option<u64>, StoreError> {
-        self.looks()?;
-        self.0.fetch(key, dest, max_bytes).await
-    }
-    async fn list(&self, folder: &str, after: Option<&str>) -> Result<Listing, StoreError> {
-        self.looks()?;
-        self.0.list(folder, after).await
-    }
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.0.delete(key).await
+
+    async fn before(&self, call: StoreCall, _: &str) -> Result<(), StoreError> {
+        let looks = matches!(call, StoreCall::Head | StoreCall::Get | StoreCall::List);
+        let refused = looks && self.0.gateway_may_not_look.load(Ordering::SeqCst);
+        if refused { Err(StoreError::Refused("AccessDenied".to_owned())) } else { Ok(()) }
     }
 }
 

@@ -14,6 +14,7 @@ mod push_contract;
 mod review_contract;
 mod samples;
 mod secrets_contract;
+mod store_beside;
 pub mod store_contract;
 mod tokens_contract;
 
@@ -30,4 +31,5 @@ pub use push_contract::push_contract;
 pub use review_contract::review_contract;
 pub use samples::record;
 pub use secrets_contract::{api_tokens_contract, shares_contract};
+pub use store_beside::{StoreBeside, StoreCall};
 pub use tokens_contract::tokens_contract;
