@@ -9,6 +9,7 @@
 mod arrivals;
 mod backup;
 mod bucket;
+mod clock;
 mod content;
 mod copies;
 mod cut;
