@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test guide-test check-template deploy-test audit lambda \
-        bench bench-idle bench-ingest bench-latency bench-api soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
+        bench bench-all bench-idle bench-ingest bench-latency bench-api soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -91,6 +91,8 @@ lambda: web ## build and pack the three functions of deploy/aws (target/lambda/*
 bench: setup-test web ## start time, idle memory and the like, as ratios (docs/ref/benchmarks.md)
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-start
+
+bench-all: bench bench-ingest bench-latency bench-api bench-idle bench-cameras bench-media bench-function bench-counts bench-web ## all of them, in turn: an hour and a half on an idle machine
 
 bench-idle: setup-test web ## cameras logged in and idle: memory, descriptors, logins a second: CAMTRAIL_BENCH_CAMERAS ("1 10 100 1000")
 	cargo build $(CARGO_FLAGS) --release -p camtrail
