@@ -30,13 +30,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Threads for what waits for the disk. Far more than ever wait at once; but on a machine without a free processor tokio makes
+/// a new one for each piece of work (those that it has are awake and haven't run yet), and each keeps 1.6 MB:
+/// docs/design/memory.md.
+const BLOCKING_THREADS_MAX: usize = 128;
+
 /// The program: reads its arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
     memory::give_back_at_once();
     allow_many_connections();
     let cli = cli::Cli::parse();
     cli::start_logging(cli.log_format);
-    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
         Err(error) => Err(anyhow::Error::from(error).context("the program could not start its threads")),
     };
