@@ -49,7 +49,7 @@ fn leaps_of_the_clock_lose_and_delete_nothing() {
         camera.upload("/gate/snap/alarm.jpg", &still);
         instance
             .camera()
-            .upload(&format!("/gate/snap/alarm{number}.jpg"), &still_with(100 + number as u64, 40_000));
+            .upload(format!("/gate/snap/alarm{number}.jpg"), &still_with(100 + number as u64, 40_000));
         stills.extend([still, still_with(100 + number as u64, 40_000)]);
         // Whoever had signed in before a leap of years may have to do it again; and can.
         let web = instance.person();
