@@ -1,6 +1,6 @@
 //! Cameras first: while several uploads wait for the disk, shipping holds off, for a second at most.
 //!
-//! A burst is acknowledged two to three times as fast that way, and what it brought is shown a second later. Where cameras
+//! A burst is acknowledged about twice as fast that way, and what it brought is shown a second later. Where cameras
 //! push for longer than that, shipping goes on beside them, until it has caught up once.
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use camtrail_model::{
     media::Container,
     ports::{MediaError, Poster},
 };
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, metadata::Orientation};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
 
 use super::{
     encode::{self, MAX_HEIGHT, MAX_WIDTH},
@@ -61,12 +61,16 @@ pub(super) fn poster(path: &Path, container: Container) -> Result<Outcome, Media
         Ok(decoded) => decoded,
         Err(error) => return Ok(Outcome::Undecodable(error.to_string())),
     };
-    let mut small = DynamicImage::from(within(picture, MAX_WIDTH, MAX_HEIGHT)?);
+    let mut small = match picture {
+        DynamicImage::ImageRgb8(picture) => DynamicImage::from(within(picture, MAX_WIDTH, MAX_HEIGHT)?),
+        // Rare ones (PNG with transparency or 16 bits) aren't copied as a whole first: they are large enough.
+        other => other.thumbnail(other.width().min(MAX_WIDTH), other.height().min(MAX_HEIGHT)),
+    };
     small.apply_orientation(orientation);
     encode::fit(&small.into_rgb8()).map(Outcome::Poster)
 }
 
-fn decode(path: &Path, format: ImageFormat) -> Result<(RgbImage, Orientation), image::ImageError> {
+fn decode(path: &Path, format: ImageFormat) -> Result<(DynamicImage, Orientation), image::ImageError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE_PX);
     limits.max_image_height = Some(MAX_SIDE_PX);
@@ -76,7 +80,7 @@ fn decode(path: &Path, format: ImageFormat) -> Result<(RgbImage, Orientation), i
     let mut decoder = reader.into_decoder()?;
     // An upside-down camera says so in EXIF; a broken EXIF says nothing.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    Ok((DynamicImage::from_decoder(decoder)?.into_rgb8(), orientation))
+    Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
 
 fn format(container: Container) -> Option<ImageFormat> {
