@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each crate, and all of ours that it may name.
-const FLOORS: [(&str, &[&str]); 21] = [
+const FLOORS: [(&str, &[&str]); 22] = [
     ("benches", &[]),
     ("model", &[]),
     ("ftp", &[]),
     ("durable", &[]),
+    ("threads", &[]),
     ("services", &[]),
     ("auth", &["model"]),
     ("oidc", &["model"]),
     ("spool", &["model", "durable"]),
     ("store", &["model", "durable"]),
-    ("catalog", &["model", "durable"]),
+    ("catalog", &["model", "durable", "threads"]),
     ("aws", &["model"]),
-    ("media", &["model", "durable"]),
+    ("media", &["model", "durable", "threads"]),
     ("arrival", &["model"]),
     ("retention", &["model"]),
     ("derive", &["model", "durable"]),

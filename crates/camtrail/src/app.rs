@@ -60,13 +60,7 @@ impl App {
         let dir = DataDir::new(&settings.data_dir);
         let lock = dir.claim()?;
         let _ = fs::remove_file(dir.addresses());
-        let reserve = dir.reserve();
-        if reserve.release_if_tight().unwrap_or(false) {
-            tracing::warn!(
-                data_dir = %settings.data_dir.display(),
-                "the disk is full: the reserve of a few megabytes was given back, so that this start can work; free some space"
-            );
-        }
+        let reserve = made_room(&dir, &settings);
         let http = match shape {
             Shape::Box => Some(bind_http(settings.http_listen).await?),
             Shape::Gateway => None,
@@ -104,14 +98,7 @@ impl App {
                 rooms: rooms.clone(),
                 settings: settings.clone(),
                 status,
-                measured: Arc::new(Measured::new(
-                    handle,
-                    rooms.spool.clone(),
-                    shipper.status(),
-                    rooms.catalogs.events.clone(),
-                    (!settings.catalog.is_shared()).then(|| rooms.catalogs.local.clone()),
-                    settings.clone(),
-                )),
+                measured: Arc::new(Measured::new(handle, &rooms, shipper.status(), settings.clone())),
                 given: given.admin_password.clone(),
                 notifier: notifier.clone(),
                 links,
@@ -123,12 +110,7 @@ impl App {
             tasks.spawn(notifier.run(stopped.clone()));
         }
         tasks.spawn(ftp.run(until(stopped.clone())));
-        if settings.catalog.is_shared() && matches!(settings.store, StoreSettings::Local) {
-            tracing::warn!(
-                "catalog.kind = \"dynamodb\" with a local store: rows expire by themselves, and the files in the store stay \
-                 for ever; use a bucket with a lifecycle rule, or catalog.kind = \"sqlite\""
-            );
-        }
+        advise(&settings);
         // Tables and bucket have rules of their own.
         if sweeps(&settings) {
             tasks.spawn(rooms.sweeper(&settings).run(stopped.clone()));
@@ -175,6 +157,28 @@ async fn bind_http(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Whether this process removes events; else the bucket and the tables do, by rules of their own.
 pub(crate) fn sweeps(settings: &Settings) -> bool {
     settings.arrival == ArrivalMode::Inline && !settings.catalog.is_shared()
+}
+
+/// The reserve of disk space; given back where there is hardly any other.
+fn made_room(dir: &DataDir, settings: &Settings) -> Reserve {
+    let reserve = dir.reserve();
+    if reserve.release_if_tight().unwrap_or(false) {
+        tracing::warn!(
+            data_dir = %settings.data_dir.display(),
+            "the disk is full: the reserve of a few megabytes was given back, so that this start can work; free some space"
+        );
+    }
+    reserve
+}
+
+/// What works and is hardly meant.
+fn advise(settings: &Settings) {
+    if settings.catalog.is_shared() && matches!(settings.store, StoreSettings::Local) {
+        tracing::warn!(
+            "catalog.kind = \"dynamodb\" with a local store: rows expire by themselves, and the files in the store stay \
+             for ever; use a bucket with a lifecycle rule, or catalog.kind = \"sqlite\""
+        );
+    }
 }
 
 /// Makes the reserve (again) when there is room for it.

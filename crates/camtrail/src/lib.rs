@@ -26,14 +26,16 @@ mod notifications;
 mod people;
 mod rooms;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
 /// Threads for what waits for the disk. Far more than ever wait at once; but on a machine without a free processor tokio makes
-/// a new one for each piece of work (those that it has are awake and haven't run yet), and each keeps 1.6 MB:
-/// docs/design/memory.md.
+/// a new one for each piece of work (those that it has are awake and haven't run yet): docs/design/memory.md.
 const BLOCKING_THREADS_MAX: usize = 128;
+/// Without work for so long, such a thread ends. They take turns: with tokio's ten seconds, twenty events a second would keep
+/// as many as there ever were.
+const BLOCKING_THREADS_STAY: Duration = Duration::from_millis(100);
 
 /// The program: reads its arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
@@ -43,6 +45,7 @@ pub fn main() -> ExitCode {
     cli::start_logging(cli.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_keep_alive(BLOCKING_THREADS_STAY)
         .enable_all()
         .build();
     let outcome = match runtime {

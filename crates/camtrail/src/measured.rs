@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use tokio::{sync::watch, time::Instant};
 
-use crate::{app::until, config::Settings};
+use crate::{app::until, config::Settings, rooms::Rooms};
 
 /// Upper bounds of durations, in seconds: from a page of the catalog to an upload over a thin line.
 const BUCKETS: [f64; 14] =
@@ -78,12 +78,12 @@ impl Measured {
     /// Over these parts.
     pub(crate) fn new(
         handle: PrometheusHandle,
-        spool: Spool,
+        rooms: &Rooms,
         shipper: Arc<Mutex<ShipperStatus>>,
-        catalog: Arc<dyn Catalog>,
-        people: Option<SqliteCatalog>,
         settings: Arc<Settings>,
     ) -> Self {
+        let (spool, catalog) = (rooms.spool.clone(), rooms.catalogs.events.clone());
+        let people = (!settings.catalog.is_shared()).then(|| rooms.catalogs.local.clone());
         let process = Collector::default();
         process.describe();
         let spool_max_bytes = settings.spool_max_bytes;

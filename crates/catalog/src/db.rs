@@ -3,14 +3,15 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
 use camtrail_model::{metrics::CATALOG, ports::CatalogError};
+use camtrail_threads::Threads;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 /// How long another process's write may take before a call here fails (and is retried by its caller).
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,8 +79,8 @@ pub(crate) struct Database {
     path: PathBuf,
     writer: Option<mpsc::SyncSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
-    readers: Mutex<Vec<Connection>>,
-    reading: Semaphore,
+    readers: Arc<Readers>,
+    reading: Threads,
 }
 
 impl Database {
@@ -102,8 +103,8 @@ impl Database {
             path: path.to_owned(),
             writer: Some(writer),
             thread: Some(thread),
-            readers: Mutex::default(),
-            reading: Semaphore::new(READERS),
+            readers: Arc::new(Readers { path: path.to_owned(), free: Mutex::default() }),
+            reading: Threads::new("catalog-reader", READERS),
         })
     }
 
@@ -160,21 +161,34 @@ impl Database {
         work: impl FnOnce(&Connection) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
         let started = Instant::now();
-        let _permit = self.reading.acquire().await.map_err(unavailable)?;
-        let free = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let readers = Arc::clone(&self.readers);
+        let outcome = self.reading.run(move || readers.read(work)).await.map_err(unavailable)?;
+        metrics::histogram!(CATALOG, "operation" => "read").record(started.elapsed());
+        outcome
+    }
+}
+
+/// Connections for reading that nobody uses at the moment.
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    free: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, CatalogError>) -> Result<T, CatalogError> {
+        let free = self.free().pop();
         let connection = match free {
             Some(connection) => connection,
             None => connect(&self.path).map_err(from_sqlite)?,
         };
-        let (connection, outcome) = tokio::task::spawn_blocking(move || {
-            let outcome = in_read_transaction(&connection, work);
-            (connection, outcome)
-        })
-        .await
-        .map_err(unavailable)?;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        metrics::histogram!(CATALOG, "operation" => "read").record(started.elapsed());
+        let outcome = in_read_transaction(&connection, work);
+        self.free().push(connection);
         outcome
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

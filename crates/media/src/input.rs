@@ -15,6 +15,7 @@ use camtrail_model::{
     ports::MediaError,
     sniff::{SNIFF_BYTES, sniff},
 };
+use tokio::task::JoinError;
 
 /// A file of a known format.
 #[derive(Debug, Clone)]
@@ -96,11 +97,16 @@ pub(crate) fn unreadable(error: &std::io::Error) -> MediaError {
     MediaError::Failed(format!("the file can't be read: {error}"))
 }
 
-/// Runs file or decoding work off the async threads.
+/// Runs file work off the async threads. What decodes has [threads of its own](crate::process::Runner::decode).
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
 ) -> Result<T, MediaError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+    finished(tokio::task::spawn_blocking(work).await)
+}
+
+/// What came of work on another thread.
+pub(crate) fn finished<T>(joined: Result<Result<T, MediaError>, JoinError>) -> Result<T, MediaError> {
+    joined.unwrap_or_else(|error| {
         // A decoder that panics on a file will do so again.
         Err(if error.is_panic() {
             MediaError::Unusable("decoding broke off on this content".to_owned())

@@ -17,10 +17,11 @@ use camtrail_model::{
     media::MediaSource,
     ports::{MediaError, Poster},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     discover::Programs,
-    input::{Input, blocking},
+    input::Input,
     process::{Deadline, Runner},
 };
 
@@ -39,7 +40,7 @@ impl Maker<'_> {
         let deadline = Deadline::after(self.limit);
         if input.is_still() {
             let path = source.path.clone();
-            match Self::still(path, input).await? {
+            match self.still(&slot, path, input).await? {
                 still::Outcome::Poster(poster) => return Ok(poster),
                 still::Outcome::Undecodable(reason) if self.programs.is_err() => {
                     return Err(MediaError::Unusable(reason));
@@ -51,16 +52,21 @@ impl Maker<'_> {
         }
         let programs = self.programs.map_err(|problem| MediaError::Missing(problem.to_owned()))?;
         let frames = frames::candidates(self.runner, &slot, &programs.ffmpeg, input, deadline).await?;
-        blocking(move || {
+        let picture = move || {
             let frame = frames::best(frames)
                 .ok_or_else(|| MediaError::Unusable("no picture can be decoded from it".to_owned()))?;
             encode::fit(&frame)
-        })
-        .await
+        };
+        self.runner.decode(&slot, picture).await
     }
 
-    async fn still(path: PathBuf, input: &Input) -> Result<still::Outcome, MediaError> {
+    async fn still(
+        &self,
+        slot: &OwnedSemaphorePermit,
+        path: PathBuf,
+        input: &Input,
+    ) -> Result<still::Outcome, MediaError> {
         let container = input.container;
-        blocking(move || still::poster(&path, container)).await
+        self.runner.decode(slot, move || still::poster(&path, container)).await
     }
 }

@@ -15,7 +15,7 @@ use image::{RgbImage, imageops};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    input::{Input, blocking},
+    input::Input,
     poster::{encode::encode, ppm},
     process::{Deadline, Job, Runner},
 };
@@ -58,7 +58,7 @@ impl Maker<'_> {
             }
             duration_ms => self.read_through(input, duration_ms, deadline).await?,
         };
-        blocking(move || lay_out(&frames)).await
+        self.runner.decode(self.slot, move || lay_out(&frames)).await
     }
 
     /// One run over all of it.
@@ -121,7 +121,7 @@ impl Maker<'_> {
         let job = Job::new(self.ffmpeg, arguments(input, pick), max_bytes);
         let finished = self.runner.run(self.slot, job, deadline).await?;
         let failure = finished.check();
-        let frames = blocking(move || Ok(ppm::pictures(&finished.stdout))).await?;
+        let frames = self.runner.decode(self.slot, move || Ok(ppm::pictures(&finished.stdout))).await?;
         match failure {
             // Pictures that came before the damage are as good as any.
             Err(error) if frames.is_empty() => Err(error),

@@ -15,6 +15,7 @@ use std::{
 };
 
 use camtrail_model::ports::MediaError;
+use camtrail_threads::Threads;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -22,6 +23,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
+
+use crate::input::finished;
 
 /// How much of what a child complains is kept: its end, where the cause stands.
 const STDERR_TAIL_BYTES: usize = 4096;
@@ -166,12 +169,29 @@ pub(crate) struct Runner {
     /// The one place for what takes minutes.
     encodes: Arc<Semaphore>,
     memory_limit_bytes: u64,
+    /// For work on pictures, as many as there are slots.
+    decoding: Threads,
 }
 
 impl Runner {
     pub(crate) fn new(wrappers: Wrappers, max_processes: usize, memory_limit_bytes: u64) -> Self {
         let (slots, encodes) = (Arc::new(Semaphore::new(max_processes)), Arc::new(Semaphore::new(1)));
-        Self { wrappers, slots, encodes, memory_limit_bytes }
+        Self {
+            wrappers,
+            slots,
+            encodes,
+            memory_limit_bytes,
+            decoding: Threads::new("decoding", max_processes),
+        }
+    }
+
+    /// Runs work on pictures in a thread for that. The caller holds a slot, so that there is one.
+    pub(crate) async fn decode<T: Send + 'static>(
+        &self,
+        _slot: &OwnedSemaphorePermit,
+        work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
+    ) -> Result<T, MediaError> {
+        finished(self.decoding.run(work).await)
     }
 
     /// Waits for one of the places that bound media work, child or not.

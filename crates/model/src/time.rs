@@ -56,7 +56,7 @@ impl Digest {
     /// How many bytes `reader` gives to its end, and their digest. Blocks as `reader` does.
     pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<(u64, Self)> {
         use sha2::Digest as _;
-        const PIECE_BYTES: usize = 256 * 1024;
+        const PIECE_BYTES: usize = 64 * 1024;
         let (mut hasher, mut size) = (sha2::Sha256::new(), 0);
         let mut piece = vec![0; PIECE_BYTES];
         loop {

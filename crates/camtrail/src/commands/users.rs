@@ -76,30 +76,8 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             fits(role, &sight)?;
             add(name, role, sight, &config).await
         }
-        UserCommand::List(config) => {
-            for user in open(&config).await?.catalogs.accounts.users().await? {
-                let disabled = if user.disabled { "\tdisabled" } else { "" };
-                let cameras = user
-                    .sight
-                    .to_text()
-                    .map_or_else(String::new, |names| format!("\tonly {}", names.replace('\n', ", ")));
-                let provider = user.provider().map_or_else(String::new, |issuer| format!("\tby {issuer}"));
-                println!("{}\t{}{provider}{disabled}{cameras}", user.name, user.role.as_str());
-            }
-            Ok(())
-        }
-        UserCommand::Passwd { name, config } => {
-            let desk = open(&config).await?;
-            let user = existing(&*desk.catalogs.accounts, &name).await?;
-            if let Some(issuer) = user.provider() {
-                bail!("{name} signs in by {issuer}, and has no password here to change");
-            }
-            let changed = User { password_hash: ask_password().await?, ..user.clone() };
-            put_changed(&*desk.catalogs.accounts, &user, &changed).await?;
-            desk.noted(AuditAction::PasswordChanged, &name, "").await?;
-            println!("{name} has a new password; sessions with the old one have ended.");
-            Ok(())
-        }
+        UserCommand::List(config) => list(&config).await,
+        UserCommand::Passwd { name, config } => passwd(&name, &config).await,
         UserCommand::Change { name, role, cameras, all_cameras, config } => {
             let sight = if all_cameras {
                 Some(Sight::All)
@@ -112,54 +90,86 @@ pub(crate) async fn user(command: UserCommand) -> anyhow::Result<()> {
             }
             change(&name, role.map(Role::from), sight, &config).await
         }
-        UserCommand::Disable { name, config } => {
-            let desk = open(&config).await?;
-            let accounts = &desk.catalogs.accounts;
-            let user = existing(&**accounts, &name).await?;
-            if is_last_admin(&accounts.users().await?, &name) {
-                bail!("{name} is the last admin: make another one first (camtrail user add)");
-            }
-            put_changed(&**accounts, &user, &User { disabled: true, ..user.clone() }).await?;
-            for token in
-                desk.catalogs.api_tokens.api_tokens().await?.iter().filter(|token| token.user == name)
-            {
-                desk.catalogs.api_tokens.forget_api_token(&token.id()).await?;
-            }
-            desk.noted(AuditAction::UserDisabled, &name, "").await?;
-            println!("{name} is locked out.");
-            Ok(())
-        }
-        UserCommand::Enable { name, config } => {
-            let desk = open(&config).await?;
-            let before = existing(&*desk.catalogs.accounts, &name).await?;
-            let user = User { disabled: false, ..before.clone() };
-            put_changed(&*desk.catalogs.accounts, &before, &user).await?;
-            desk.noted(AuditAction::UserChanged, &name, &rights(&user)).await?;
-            println!("{name} can sign in again.");
-            Ok(())
-        }
+        UserCommand::Disable { name, config } => disable(&name, &config).await,
+        UserCommand::Enable { name, config } => enable(&name, &config).await,
         UserCommand::Token { name, label, scopes, expires, config } => {
             token(&name, label, &scopes, expires.as_deref(), &config).await
         }
-        UserCommand::Tokens(config) => {
-            for token in open(&config).await?.catalogs.api_tokens.api_tokens().await? {
-                let used = token.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-                let end = token.expires_at.map_or_else(String::new, |at| format!("\tuntil {at}"));
-                let (id, scopes) = (token.id(), token.scopes.to_text());
-                println!("{id}\t{}\t{}\t{scopes}\tlast used {used}{end}", token.user, token.name);
-            }
-            Ok(())
-        }
-        UserCommand::RevokeToken { id, config } => {
-            let desk = open(&config).await?;
-            if !desk.catalogs.api_tokens.forget_api_token(&id).await? {
-                bail!("there is no token {id:?}: `camtrail user tokens` lists all");
-            }
-            desk.noted(AuditAction::TokenRevoked, &id, "").await?;
-            println!("The token is worthless now.");
-            Ok(())
-        }
+        UserCommand::Tokens(config) => tokens(&config).await,
+        UserCommand::RevokeToken { id, config } => revoke_token(&id, &config).await,
     }
+}
+
+async fn list(config: &ConfigArgs) -> anyhow::Result<()> {
+    for user in open(config).await?.catalogs.accounts.users().await? {
+        let disabled = if user.disabled { "\tdisabled" } else { "" };
+        let cameras = user
+            .sight
+            .to_text()
+            .map_or_else(String::new, |names| format!("\tonly {}", names.replace('\n', ", ")));
+        let provider = user.provider().map_or_else(String::new, |issuer| format!("\tby {issuer}"));
+        println!("{}\t{}{provider}{disabled}{cameras}", user.name, user.role.as_str());
+    }
+    Ok(())
+}
+
+async fn passwd(name: &str, config: &ConfigArgs) -> anyhow::Result<()> {
+    let desk = open(config).await?;
+    let user = existing(&*desk.catalogs.accounts, name).await?;
+    if let Some(issuer) = user.provider() {
+        bail!("{name} signs in by {issuer}, and has no password here to change");
+    }
+    let changed = User { password_hash: ask_password().await?, ..user.clone() };
+    put_changed(&*desk.catalogs.accounts, &user, &changed).await?;
+    desk.noted(AuditAction::PasswordChanged, name, "").await?;
+    println!("{name} has a new password; sessions with the old one have ended.");
+    Ok(())
+}
+
+async fn disable(name: &str, config: &ConfigArgs) -> anyhow::Result<()> {
+    let desk = open(config).await?;
+    let (accounts, api_tokens) = (&*desk.catalogs.accounts, &*desk.catalogs.api_tokens);
+    let user = existing(accounts, name).await?;
+    if is_last_admin(&accounts.users().await?, name) {
+        bail!("{name} is the last admin: make another one first (camtrail user add)");
+    }
+    put_changed(accounts, &user, &User { disabled: true, ..user.clone() }).await?;
+    for token in api_tokens.api_tokens().await?.iter().filter(|token| token.user == name) {
+        api_tokens.forget_api_token(&token.id()).await?;
+    }
+    desk.noted(AuditAction::UserDisabled, name, "").await?;
+    println!("{name} is locked out.");
+    Ok(())
+}
+
+async fn enable(name: &str, config: &ConfigArgs) -> anyhow::Result<()> {
+    let desk = open(config).await?;
+    let before = existing(&*desk.catalogs.accounts, name).await?;
+    let user = User { disabled: false, ..before.clone() };
+    put_changed(&*desk.catalogs.accounts, &before, &user).await?;
+    desk.noted(AuditAction::UserChanged, name, &rights(&user)).await?;
+    println!("{name} can sign in again.");
+    Ok(())
+}
+
+async fn tokens(config: &ConfigArgs) -> anyhow::Result<()> {
+    for token in open(config).await?.catalogs.api_tokens.api_tokens().await? {
+        let used = token.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let end = token.expires_at.map_or_else(String::new, |at| format!("\tuntil {at}"));
+        let (id, scopes) = (token.id(), token.scopes.to_text());
+        println!("{id}\t{}\t{}\t{scopes}\tlast used {used}{end}", token.user, token.name);
+    }
+    Ok(())
+}
+
+async fn revoke_token(id: &str, config: &ConfigArgs) -> anyhow::Result<()> {
+    let desk = open(config).await?;
+    if !desk.catalogs.api_tokens.forget_api_token(id).await? {
+        bail!("there is no token {id:?}: `camtrail user tokens` lists all");
+    }
+    desk.noted(AuditAction::TokenRevoked, id, "").await?;
+    println!("The token is worthless now.");
+    Ok(())
 }
 
 async fn add(name: String, role: Role, sight: Sight, config: &ConfigArgs) -> anyhow::Result<()> {

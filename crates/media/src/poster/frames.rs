@@ -14,7 +14,7 @@ use super::{
     ppm,
 };
 use crate::{
-    input::{Input, blocking},
+    input::Input,
     process::{Deadline, Job, Runner},
 };
 
@@ -82,7 +82,7 @@ async fn decode(
     let job = Job::new(ffmpeg, arguments(input, pick), MAX_STREAM_BYTES);
     let finished = runner.run(slot, job, deadline).await?;
     let failure = finished.check();
-    let frames = blocking(move || Ok(ppm::pictures(&finished.stdout))).await?;
+    let frames = runner.decode(slot, move || Ok(ppm::pictures(&finished.stdout))).await?;
     match failure {
         // Frames that came before the damage are as good as any.
         Err(error) if frames.is_empty() => Err(error),
