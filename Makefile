@@ -7,7 +7,7 @@ SHELL := /bin/bash
 CARGO_FLAGS := --locked
 
 .PHONY: help demo build test setup-demo setup-test web deb lint rust-test docs web-test browser-test guide-test check-template deploy-test audit lambda \
-        bench bench-all bench-idle bench-ingest bench-latency bench-api soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-web pictures kill \
+        bench bench-all bench-idle bench-ingest bench-latency bench-api soak simulate-scale bench-cameras bench-media bench-function bench-counts bench-dynamodb bench-web pictures kill \
         faults fsync-order rebuild retention catalogs fuzz fuzz-api fuzz-api-short streams clean
 
 help: ## list the commands
@@ -92,7 +92,7 @@ bench: setup-test web ## start time, idle memory and the like, as ratios (docs/r
 	cargo build $(CARGO_FLAGS) --release -p camtrail
 	@scripts/bench-start
 
-bench-all: bench bench-ingest bench-latency bench-api bench-idle bench-cameras bench-media bench-function bench-counts bench-web ## all of them, in turn: an hour and a half on an idle machine
+bench-all: bench bench-ingest bench-latency bench-api bench-idle bench-cameras bench-media bench-function bench-counts bench-dynamodb bench-web ## all of them, in turn: an hour and a half on an idle machine
 
 bench-idle: setup-test web ## cameras logged in and idle: memory, descriptors, logins a second: CAMTRAIL_BENCH_CAMERAS ("1 10 100 1000")
 	cargo build $(CARGO_FLAGS) --release -p camtrail
@@ -133,7 +133,11 @@ bench-function: setup-test web ## the arrival function beside the article's: siz
 	@scripts/bench-function
 
 bench-counts: ## counts, incidents and lists in SQLite catalogs of CAMTRAIL_BENCH_EVENTS ("10000 1000000") events; CAMTRAIL_BENCH_DIR keeps them
-	cargo run $(CARGO_FLAGS) --release -p camtrail-catalog --example counts_cost -- $${CAMTRAIL_BENCH_EVENTS:-10000 1000000}
+	cargo run $(CARGO_FLAGS) --release -p camtrail-aws --example catalog_cost -- sqlite $${CAMTRAIL_BENCH_EVENTS:-10000 1000000}
+
+bench-dynamodb: ## the same in tables of DynamoDB Local, with CAMTRAIL_BENCH_DYNAMODB_EVENTS ("1000 20000") events
+	@scripts/services
+	cargo run $(CARGO_FLAGS) --release -p camtrail-aws --example catalog_cost -- dynamodb $${CAMTRAIL_BENCH_DYNAMODB_EVENTS:-1000 20000}
 
 bench-web: setup-test web ## the web app over a million events: CAMTRAIL_BENCH_WEB_EVENTS, _RUNS (5), _SCROLL (100000), _MINUTES (10); TMPDIR needs 10 GB
 	cargo build $(CARGO_FLAGS) --release -p camtrail
