@@ -17,11 +17,8 @@ use camtrail_catalog::SqliteCatalog;
 use camtrail_model::{
     CameraZones, CaptureKind, CatalogRecord, DerivedFiles, DerivedKey, Digest, EventState, MediaFacts,
     MediaManifest, MediaSource, Millis, ObjectBase, ObjectKey,
-    ports::{
-        ArrivalSink, Catalog, MediaError, MediaTool, ObjectStore, Poster, Preview, PutWhen, Rendition,
-        StoreError,
-    },
-    testing::{self, PlainMedia, StoreBeside, StoreCall},
+    ports::{ArrivalSink, Catalog, MediaError, MediaTool, ObjectStore, PutWhen, Rendition, StoreError},
+    testing::{self, MediaBeside, PlainMedia, StoreBeside, StoreCall},
 };
 use camtrail_store::LocalStore;
 use tokio::sync::{Notify, watch};
@@ -91,31 +88,7 @@ struct Media {
 }
 
 #[async_trait]
-impl MediaTool for Media {
-    fn problem(&self) -> Option<String> {
-        None
-    }
-    async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
-        PlainMedia.probe(source).await
-    }
-    async fn count_pictures(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-    ) -> Result<MediaFacts, MediaError> {
-        PlainMedia.count_pictures(source, facts).await
-    }
-    async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError> {
-        PlainMedia.remux(source, dest, limit).await
-    }
-    async fn small(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-        dest: &Path,
-    ) -> Result<Option<Rendition>, MediaError> {
-        PlainMedia.small(source, facts, dest).await
-    }
+impl MediaBeside for Media {
     async fn h264(
         &self,
         source: &MediaSource,
@@ -136,12 +109,6 @@ impl MediaTool for Media {
             Mood::Panics => panic!("a decoder's mistake"),
             Mood::Hangs => std::future::pending().await,
         }
-    }
-    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
-        PlainMedia.preview(source, facts).await
-    }
-    async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError> {
-        PlainMedia.poster(source, facts).await
     }
 }
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use camtrail_derive::{Deriver, Maker, MakerParts, Manifests, Scratch};
 use camtrail_model::{
     CatalogRecord, Digest, MediaFacts, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
-    testing::PlainMedia,
+    ports::{MediaError, MediaTool, Rendition},
+    testing::{MediaBeside, PlainMedia},
 };
 
 use super::*;
@@ -16,31 +16,7 @@ use super::*;
 struct Media;
 
 #[async_trait]
-impl MediaTool for Media {
-    fn problem(&self) -> Option<String> {
-        None
-    }
-    async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
-        PlainMedia.probe(source).await
-    }
-    async fn count_pictures(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-    ) -> Result<MediaFacts, MediaError> {
-        PlainMedia.count_pictures(source, facts).await
-    }
-    async fn remux(&self, source: &MediaSource, dest: &Path, limit: Duration) -> Result<(), MediaError> {
-        PlainMedia.remux(source, dest, limit).await
-    }
-    async fn small(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-        dest: &Path,
-    ) -> Result<Option<Rendition>, MediaError> {
-        PlainMedia.small(source, facts, dest).await
-    }
+impl MediaBeside for Media {
     async fn h264(
         &self,
         source: &MediaSource,
@@ -51,12 +27,6 @@ impl MediaTool for Media {
             b"bad" => Err(MediaError::Unusable("there is no video in it".to_owned())),
             _ => PlainMedia.h264(source, facts, dest).await,
         }
-    }
-    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
-        PlainMedia.preview(source, facts).await
-    }
-    async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError> {
-        PlainMedia.poster(source, facts).await
     }
 }
 

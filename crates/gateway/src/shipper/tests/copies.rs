@@ -2,7 +2,8 @@
 
 use camtrail_model::{
     Completeness, DerivedFiles, DerivedKey, MediaFacts, MediaManifest, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
+    ports::{MediaError, MediaTool, Rendition},
+    testing::MediaBeside,
 };
 
 use super::*;
@@ -25,10 +26,7 @@ struct Media {
 }
 
 #[async_trait]
-impl MediaTool for Media {
-    fn problem(&self) -> Option<String> {
-        None
-    }
+impl MediaBeside for Media {
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
         let facts = PlainMedia.probe(source).await?;
         let completeness = match std::fs::read(&source.path) {
@@ -37,13 +35,6 @@ impl MediaTool for Media {
             _ => facts.completeness,
         };
         Ok(MediaFacts { completeness, ..facts })
-    }
-    async fn count_pictures(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-    ) -> Result<MediaFacts, MediaError> {
-        PlainMedia.count_pictures(source, facts).await
     }
     async fn remux(&self, _: &MediaSource, dest: &Path, _: Duration) -> Result<(), MediaError> {
         Flaky::fails(&self.remux_failures).map_err(|_| MediaError::Failed("the machine".to_owned()))?;
@@ -57,20 +48,6 @@ impl MediaTool for Media {
     ) -> Result<Option<Rendition>, MediaError> {
         Flaky::fails(&self.small_failures).map_err(|_| MediaError::Failed("the machine".to_owned()))?;
         PlainMedia.small(source, facts, dest).await
-    }
-    async fn h264(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-        dest: &Path,
-    ) -> Result<Rendition, MediaError> {
-        PlainMedia.h264(source, facts, dest).await
-    }
-    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
-        PlainMedia.preview(source, facts).await
-    }
-    async fn poster(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Poster, MediaError> {
-        PlainMedia.poster(source, facts).await
     }
 }
 

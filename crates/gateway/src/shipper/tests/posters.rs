@@ -2,7 +2,8 @@
 
 use camtrail_model::{
     Completeness, Container, DerivedFiles, MediaFacts, MediaSource,
-    ports::{MediaError, MediaTool, Poster, Preview, Rendition},
+    ports::{MediaError, MediaTool, Poster, Rendition},
+    testing::MediaBeside,
 };
 
 use super::*;
@@ -11,10 +12,7 @@ use super::*;
 struct Mirror;
 
 #[async_trait]
-impl MediaTool for Mirror {
-    fn problem(&self) -> Option<String> {
-        None
-    }
+impl MediaBeside for Mirror {
     async fn probe(&self, source: &MediaSource) -> Result<MediaFacts, MediaError> {
         let facts = PlainMedia.probe(source).await?;
         Ok(match facts.container {
@@ -28,9 +26,6 @@ impl MediaTool for Mirror {
             _ => facts,
         })
     }
-    async fn count_pictures(&self, _: &MediaSource, facts: &MediaFacts) -> Result<MediaFacts, MediaError> {
-        Ok(facts.clone())
-    }
     async fn remux(&self, _: &MediaSource, _: &Path, _: Duration) -> Result<(), MediaError> {
         Err(MediaError::Unusable("no remux".to_owned()))
     }
@@ -41,17 +36,6 @@ impl MediaTool for Mirror {
         _: &Path,
     ) -> Result<Option<Rendition>, MediaError> {
         Ok(None)
-    }
-    async fn h264(
-        &self,
-        source: &MediaSource,
-        facts: &MediaFacts,
-        dest: &Path,
-    ) -> Result<Rendition, MediaError> {
-        PlainMedia.h264(source, facts, dest).await
-    }
-    async fn preview(&self, source: &MediaSource, facts: &MediaFacts) -> Result<Preview, MediaError> {
-        PlainMedia.preview(source, facts).await
     }
     async fn poster(&self, source: &MediaSource, _: &MediaFacts) -> Result<Poster, MediaError> {
         let jpeg = std::fs::read(&source.path).map_err(|error| MediaError::Failed(error.to_string()))?;
