@@ -7,6 +7,7 @@ import {
   dayLabel,
   foreignOffset,
   fullTime,
+  headingOf,
   hourLabel,
   offsetLabel,
   parseWallTime,
@@ -19,6 +20,16 @@ describe('the camera’s wall clock', () => {
     expect(clockTime('2016-08-30T15:29:54-07:00', 'en-US')).toBe('3:29:54 PM');
     expect(fullTime('2016-08-30T15:29:54-07:00', 'en-GB')).toContain('30 August 2016');
     expect(hourLabel('2016-08-30T00:29:54-07:00', 'en-GB')).toBe('00');
+  });
+
+  it('heads a page with the camera’s day and time, and with nothing where there is none', () => {
+    const now = Date.parse('2016-08-31T05:00:00Z'); // still the 30th at the camera
+    const today = headingOf('2016-08-30T15:29:54.194-07:00', now);
+    expect(today).toEqual({ day: 'Today', time: clockTime('2016-08-30T15:29:54-07:00') });
+    expect(headingOf('2016-08-29T23:59:59-07:00', now).day).toBe('Yesterday');
+    expect(headingOf('2016-08-24T12:00:00-07:00', now).day).toContain('24');
+    expect(headingOf(undefined, now)).toEqual({ day: '', time: '' });
+    expect(headingOf('soon', now)).toEqual({ day: '', time: '' });
   });
 
   it('tells the two passes of a repeated autumn hour apart', () => {

@@ -89,6 +89,17 @@ export function dayLabel(date: string, today: string, locale?: string): DayLabel
   };
 }
 
+/** The day and time of a page's heading, as of `nowMs`: `Today` and `9:41:00 PM`; both empty where that is no time. */
+export function headingOf(
+  rfc3339: string | undefined,
+  nowMs: number,
+): { day: string; time: string } {
+  const wall = rfc3339 === undefined ? null : parseWallTime(rfc3339);
+  if (rfc3339 === undefined || !wall) return { day: '', time: '' };
+  const label = dayLabel(wall.date, dateAtOffset(nowMs, wall.offsetMinutes));
+  return { day: label.near ?? label.day, time: clockTime(rfc3339) };
+}
+
 /** `9 PM` or `21`: the mark on the timeline's rail. */
 export function hourLabel(rfc3339: string, locale?: string): string {
   const wall = parseWallTime(rfc3339);
