@@ -24,6 +24,8 @@ use crate::{
 const READS: usize = 24;
 /// The smallest first piece of a range.
 const CHUNK_MIN: usize = 8;
+/// Events from which on they tell how many a day holds.
+const FOUND_TELLS: usize = 5;
 /// Days opened at once, at most.
 const DAYS_AT_ONCE_MAX: usize = 16;
 
@@ -67,6 +69,7 @@ struct Merge<'a> {
     has_article: bool,
     /// Events given out.
     given: usize,
+    /// Days that could hold something of the page, and were opened.
     days_opened: usize,
 }
 
@@ -111,7 +114,8 @@ impl Merge<'_> {
         self.open(ranges);
     }
 
-    fn open_day(&mut self, day: &Day) {
+    /// Whether it could hold something: the day after a cursor's overlaps with it, and lies behind it.
+    fn open_day(&mut self, day: &Day) -> bool {
         let (mut from, mut to) = self.span();
         // Rows of others that stand under a wrong date must not break the order.
         from = from.max(Some(earliest_ms(day.date)));
@@ -129,7 +133,7 @@ impl Merge<'_> {
                 ranges.push(self.range(table, key, (from, to), Writer::Article));
             }
         }
-        self.open(ranges);
+        self.open(ranges)
     }
 
     fn range(
@@ -157,11 +161,15 @@ impl Merge<'_> {
         ranges.push(self.range(table, key, span, Writer::Camtrail));
     }
 
-    fn open(&mut self, ranges: Vec<Range>) {
+    /// Whether any of them could hold something.
+    fn open(&mut self, ranges: Vec<Range>) -> bool {
         // One range gives the whole page; many give a share each, and more where that doesn't do.
         let share = if ranges.len() == 1 { self.wanted } else { self.wanted * 2 / ranges.len().max(1) };
         let chunk = share.clamp(CHUNK_MIN.min(self.wanted), self.wanted);
-        self.readings.extend(ranges.into_iter().map(|range| Reading::new(range, self.after, chunk)));
+        let before = self.readings.len();
+        let readings = ranges.into_iter().map(|range| Reading::new(range, self.after, chunk));
+        self.readings.extend(readings.filter(Reading::is_open));
+        self.readings.len() > before
     }
 
     /// The next event of all, opening days as far as needed.
@@ -191,7 +199,9 @@ impl Merge<'_> {
                     break;
                 }
                 let Some(day) = days.pop(self.db).await? else { break };
-                self.open_day(&day);
+                if !self.open_day(&day) {
+                    continue;
+                }
                 opened += 1;
                 self.days_opened += 1;
                 if best.is_none() && opened >= at_once {
@@ -210,13 +220,17 @@ impl Merge<'_> {
         best.map(|(at, _)| at)
     }
 
-    /// How many days to open together, by what the ones so far held: one round of reads for sixteen empty days, and none
-    /// too many where a day holds a page.
+    /// How many days to open together, by what the ones so far held: few rounds of reads for many empty days, and none
+    /// too many where a day holds a page. Of few events nothing follows: a cursor's day may have been read almost to its
+    /// end, and the one behind it holds mostly nothing.
     fn days_at_once(&self) -> usize {
         let read: usize = self.readings.iter().map(Reading::waiting).sum();
         let missing = self.wanted.saturating_sub(self.given + read);
-        let guess = (missing * self.days_opened).div_ceil((self.given + read).max(1));
-        if self.days_opened == 0 { 2 } else { guess.clamp(1, DAYS_AT_ONCE_MAX) }
+        let guess = match self.given + read {
+            found if found < FOUND_TELLS => (2 * self.days_opened).max(2),
+            found => (missing * self.days_opened).div_ceil(found),
+        };
+        guess.clamp(1, DAYS_AT_ONCE_MAX)
     }
 
     fn take(&mut self, best: Option<usize>) -> Option<CatalogRecord> {

@@ -35,13 +35,14 @@ async fn page(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_costs_the_same_wherever_it_is() {
     const DAYS: i64 = 120;
-    const OF_LAST_DAY: i64 = 60;
+    const FULL_DAYS: i64 = 4;
+    const OF_A_FULL_DAY: i64 = 36;
     let prefix = fresh_prefix();
     let direct = open(&config(&prefix)).await;
-    // A day here and there over years, and one full day.
+    // A day here and there over years, and some full days.
     let thin = (0..DAYS).map(|day| record("a", day * 10 * DAY_MS, CaptureKind::Record, "x.mp4"));
-    let full = (0..OF_LAST_DAY).map(|n| {
-        let at = (DAYS + 1) * 10 * DAY_MS + n * 60_000;
+    let full = (0..FULL_DAYS * OF_A_FULL_DAY).map(|n| {
+        let at = (DAYS + 1) * 10 * DAY_MS + n * (DAY_MS / OF_A_FULL_DAY);
         record("b", at, CaptureKind::Record, &format!("{n}.mp4"))
     });
     for clip in thin.chain(full) {
@@ -60,7 +61,10 @@ async fn a_page_costs_the_same_wherever_it_is() {
         pages.push(queries);
         after = next;
     }
-    // Two queries a thin day (clips, stills), some days ahead, and the index.
+    // Two queries a day (clips, stills): the cursor's, the one behind it, two ahead; and the index.
+    let full_pages = (FULL_DAYS * OF_A_FULL_DAY - 50) as usize / 10;
+    assert!(pages[..full_pages].iter().all(|queries| *queries <= 2 * 4 + 1), "{pages:?}");
+    // And some thin days ahead.
     assert!(pages.iter().all(|queries| *queries <= 2 * (11 + 16) + 5), "{pages:?}");
 
     let oldest = EventQuery { order: Order::OldestFirst, ..EventQuery::default() };
