@@ -72,8 +72,8 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(routes::notifications::settings))
         .routes(routes!(routes::notifications::deliveries))
         .routes(routes!(routes::notifications::test))
-        .routes(routes!(routes::notifications::push_key))
-        .routes(routes!(routes::notifications::subscribe, routes::notifications::unsubscribe))
+        .routes(routes!(routes::push::push_key))
+        .routes(routes!(routes::push::subscribe, routes::push::unsubscribe))
         .routes(routes!(routes::system::status));
     OpenApiRouter::with_openapi(document::begun())
         .nest("/api/v1", v1)

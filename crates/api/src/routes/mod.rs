@@ -14,6 +14,7 @@ pub(crate) mod live;
 pub(crate) mod media;
 pub(crate) mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod push;
 pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod shares;
